@@ -1,0 +1,1 @@
+"""How a study runs; knows nothing of retail."""
