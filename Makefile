@@ -1,0 +1,36 @@
+# Two commands matter: `make study` and `make test`. Each sets itself up, once, inside .venv and nowhere else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+study: .venv/ready            ## every notebook in its quick setting, then the gallery
+	$(BIN)/retailkit study
+
+test: .venv/ready             ## style, types, fast tests, notebooks
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest
+
+test-slow: .venv/ready        ## the long ones alone
+	$(BIN)/pytest -m slow
+
+lab: .venv/ready              ## JupyterLab on this machine only
+	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
+
+ui: .venv/ready               ## MLflow's pages on this machine only
+	$(BIN)/retailkit ui
+
+bench: .venv/ready            ## ratios against named peers, on an otherwise idle machine
+	$(BIN)/python -m benchmarks.shelf_detector
+
+browser:                      ## Debian's chromium and postgresql, which the browser and database tests need
+	apt-get update -q && apt-get install -q -y --no-install-recommends chromium postgresql
+
+constraints.txt: pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --no-header --no-annotate --no-emit-index-url --quiet --output-file $@
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[test,cluster]'
+	touch $@
+
+.PHONY: study test test-slow lab ui bench browser
