@@ -140,7 +140,7 @@ class Detector:
             return Path(shutil.move(made, target))
 
     def log(self, run: Run, name: str = "detector") -> "Detector":
-        """Put weights, settings and the course of training into a run; return the detector that lives there."""
+        """Put weights, settings and the training curve into a run; return the detector that lives there."""
         with tempfile.TemporaryDirectory() as scratch:
             run.artifact(shutil.copy(self.weights, Path(scratch) / f"{name}.pt"), folder="weights")
             settings = Path(scratch) / f"{name}.json"
