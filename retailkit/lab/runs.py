@@ -1,0 +1,392 @@
+"""A run: one execution of one study, recorded with its parameters, inputs, figures and answer.
+
+    run = start_run("shelf-detector", seed=0, minutes=4.0)
+    run.input(train, "train")
+    run.metric("map50", estimate)              # logs map50, map50_low and map50_high
+    run.show(chart, "curve")                   # logs the picture with its alt text, and shows it
+    run.answer(f"The detector finds {estimate} of the gaps.")
+
+Plain ``mlflow.log_*`` lands in the same run. Status: FINISHED after the answer, FAILED when a cell raises,
+KILLED when the process ends or the notebook starts again before an answer.
+"""
+
+import atexit
+import html
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from retailkit.lab import notebook, project, tracking
+
+if TYPE_CHECKING:
+    import pandas
+    from mlflow import MlflowClient
+
+    from retailkit.lab.intervals import Estimate
+
+RUN_MIME = "application/vnd.retailkit.run+json"
+ANSWER_MIME = "application/vnd.retailkit.answer+json"
+
+_INTERVAL = re.compile(r"\d[^()]*\(\s*\d+(?:\.\d+)?\s*%\s+interval\s[^()]+?\sto\s[^()]+\)")
+_SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
+_DIGEST_LENGTH = 36  # MLflow's limit; the full digest goes into a tag
+
+Shown = TypeVar("Shown")
+_current: "Run | None" = None
+
+
+def start_run(study: str, *, seed: int = 0, **parameters: Any) -> "Run":
+    """Start recording a study, seeded, quiet and offline.
+
+    Called again in the same kernel, it ends the earlier unfinished run as KILLED.
+
+    Parameters
+    ----------
+    study : str
+        The study's name, MLflow's experiment: ``"shelf-detector"``.
+    seed : int
+        Seeds Python, numpy and torch, and is recorded.
+    **parameters
+        What the study was run with. In a notebook they are checked against its typed parameters cell.
+        Values whose name says key, token, secret or password are recorded as ``(redacted)``.
+
+    Raises
+    ------
+    retailkit.lab.parameters.ParameterError
+        A parameter that the notebook does not declare, or (also a TypeError) a value of the wrong type.
+    retailkit.lab.project.ProjectError
+        ``mlruns/`` cannot be written, or its disk is full.
+    """
+    global _current
+    if not isinstance(study, str) or not study.strip():
+        raise ValueError(f"study is {study!r}: a name such as 'shelf-detector' is wanted")
+    parameters = notebook.check({"seed": seed, **parameters})
+    seed = parameters.pop("seed")
+    if _current:
+        _current._end("KILLED")
+    client = tracking.open_database()
+    project.seed_everything(seed)
+    _current = run = Run(client, study, seed, parameters)
+    atexit.register(run._at_exit)
+    notebook.on_failure(run._cell_failed)
+    notebook.display(run._passport(), run._line(), f"run {run.id} of {study}")
+    return run
+
+
+class Run:
+    """One run of a study; made by :func:`start_run`.
+
+    Attributes
+    ----------
+    id : str
+        MLflow's run id.
+    study : str
+    seed : int
+    parameters : dict
+        Checked, and with whole numbers made floats where the notebook says float; without the seed.
+    """
+
+    def __init__(self, client: "MlflowClient", study: str, seed: int, parameters: dict[str, Any]) -> None:
+        import mlflow
+
+        if other := mlflow.active_run():
+            raise project.ProjectError(f"MLflow's run {other.info.run_id} is still open: call mlflow.end_run() first")
+        self.study, self.seed, self.parameters = study, seed, parameters
+        self._client, self._code = client, project.code_version()
+        self._failed = self._ended = False
+        self._inputs: dict[tuple[str, str], str] = {}
+        record = mlflow.start_run(
+            experiment_id=tracking.experiment(client, study),
+            run_name=f"{study}, seed {seed}",
+            tags=self._tags(),
+        )
+        self.id: str = record.info.run_id
+        for name, value in {"seed": seed, **parameters}.items():
+            client.log_param(self.id, name, _recorded(name, value))
+
+    def _tags(self) -> dict[str, str]:
+        tags = {
+            "study": self.study,
+            "seed": str(self.seed),
+            "git_commit": str(self._code["commit"]),
+            "git_dirty": str(self._code["dirty"]).lower(),
+            "retailkit_version": str(self._code["version"]),
+            "notebook": notebook.name(),
+        }
+        return {name: value for name, value in tags.items() if value}
+
+    def input(self, dataset: Any, context: str = "train") -> None:
+        """Record what was read, by its digest.
+
+        Parameters
+        ----------
+        dataset : object
+            With ``name``, ``digest`` and ``source`` (texts) and ``profile()`` (a dict of plain values),
+            as :func:`retailkit.datasets.load` returns.
+        context : str
+            What it served for: ``"train"`` or ``"test"``.
+        """
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        name, digest = str(dataset.name), str(dataset.digest)
+        # MLflow keeps one context for a dataset in a run; the second gets a name of its own.
+        if self._inputs.setdefault((name, digest), context) != context:
+            name = f"{name} ({context})"
+        record = Dataset(
+            name=name,
+            digest=digest[:_DIGEST_LENGTH],
+            source_type="local",
+            source=json.dumps({"uri": str(dataset.source)}),
+            profile=json.dumps(dataset.profile(), default=str),
+        )
+        tags = [InputTag("mlflow.data.context", context)]
+        self._client.log_inputs(self.id, datasets=[DatasetInput(record, tags)])
+        self._client.set_tag(self.id, f"digest.{context}.{_safe(str(dataset.name))}", digest)
+
+    def metric(self, name: str, estimate: "Estimate | float", *, exact: bool = False) -> None:
+        """Record a figure with its interval: ``name``, ``name_low`` and ``name_high``.
+
+        Parameters
+        ----------
+        name : str
+        estimate : Estimate
+            A plain number is taken with ``exact=True`` only: counts and seconds have no interval.
+
+        Raises
+        ------
+        TypeError
+            A plain number without ``exact=True``.
+        """
+        self.metrics({name: estimate}, exact=exact)
+
+    def metrics(self, estimates: "Mapping[str, Estimate | float]", *, exact: bool = False) -> None:
+        """Record several figures at once; see :meth:`metric`."""
+        from mlflow.entities import Metric
+
+        values: dict[str, float] = {}
+        for name, estimate in estimates.items():
+            values |= _values(name, estimate, exact)
+        now = int(time.time() * 1000)
+        self._client.log_batch(self.id, metrics=[Metric(name, value, now, 0) for name, value in values.items()])
+
+    def show(self, chart_or_frame: Shown, name: str) -> Shown:
+        """Record a chart (picture and alt text) or a table (CSV), and return it so that the cell shows it.
+
+        Parameters
+        ----------
+        chart_or_frame : Chart or pandas.DataFrame
+        name : str
+            Kept as ``figures/NAME.png`` with ``figures/NAME.txt``, or as ``tables/NAME.csv``.
+
+        Raises
+        ------
+        TypeError
+            Neither a chart with an alt sentence nor a table.
+        """
+        item: Any = chart_or_frame
+        if hasattr(item, "png") and getattr(item, "alt", ""):
+            self._keep(f"figures/{_safe(name)}.png", item.png())
+            self._keep(f"figures/{_safe(name)}.txt", item.alt.encode())
+        elif hasattr(item, "to_csv"):
+            self._keep(f"tables/{_safe(name)}.csv", item.to_csv(index=False).encode())
+        else:
+            kind = type(item).__name__
+            raise TypeError(f"show('{name}') got a {kind}: a chart of retailkit.charts or a table is wanted")
+        return chart_or_frame
+
+    def _keep(self, path: str, content: bytes) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch, Path(path).name)
+            file.write_bytes(content)
+            self.artifact(file, str(Path(path).parent))
+
+    def artifact(self, path: str | Path, folder: str = "") -> None:
+        """Keep a file, or a folder whole, with the run."""
+        attach(self.id, path, folder, self._client)
+
+    def answer(self, sentence: str) -> None:
+        """Record the study's answer, show it, and end the run.
+
+        Parameters
+        ----------
+        sentence : str
+            Holds a figure with its interval, as an Estimate prints itself:
+            ``"The detector's AP50 is 0.41 (95 % interval 0.36 to 0.46)."``
+
+        Raises
+        ------
+        ValueError
+            No figure with an interval in it.
+        """
+        if not _INTERVAL.search(sentence):
+            raise ValueError(
+                f"The answer {sentence!r} has no figure with an interval: "
+                "put an Estimate into it, as '0.41 (95 % interval 0.36 to 0.46)'"
+            )
+        self._client.set_tag(self.id, "answer", sentence)
+        self._end("FINISHED")
+        line = f"<p class='answer'><strong>{html.escape(sentence)}</strong></p>"
+        notebook.display({ANSWER_MIME: {"run_id": self.id, "answer": sentence}}, line, sentence)
+
+    def finish(self) -> None:
+        """End the run of a notebook that has no answer of its own."""
+        self._end("FINISHED")
+
+    def _end(self, status: str) -> None:
+        global _current
+        import mlflow
+
+        self._ended = True
+        if _current is self:
+            _current = None
+        active = mlflow.active_run()
+        if active and active.info.run_id == self.id:
+            mlflow.end_run(status)
+        else:
+            self._client.set_terminated(self.id, status)
+
+    def _cell_failed(self) -> None:
+        """A cell raised: say so at once, and leave the run open for a second try in JupyterLab."""
+        if not self._ended:
+            self._failed = True
+            self._client.set_terminated(self.id, "FAILED")
+
+    def _at_exit(self) -> None:
+        """MLflow's own exit hook would call an unanswered run FINISHED; this one comes before it."""
+        if not self._ended:
+            failed = self._failed or getattr(sys, "last_value", None) is not None
+            self._end("FAILED" if failed else "KILLED")
+
+    def _passport(self) -> dict[str, Any]:
+        shown = {name: _recorded(name, value) for name, value in self.parameters.items()}
+        return {
+            RUN_MIME: {
+                "run_id": self.id,
+                "study": self.study,
+                "tracking_uri": tracking._redacted(tracking.uri()),
+                "parameters": json.loads(json.dumps(shown, default=str)),
+                "seed": self.seed,
+                "code": self._code,
+            }
+        }
+
+    def _line(self) -> str:
+        dirty = " with changes" if self._code["dirty"] else ""
+        facts = [f"Run {self.id}", f"study {self.study}", f"seed {self.seed}"]
+        facts.append(f"code {str(self._code['commit'])[:10]}{dirty}")
+        return f"<p class='provenance'><small>{html.escape(' · '.join(facts))}</small></p>"
+
+
+def _recorded(name: str, value: Any) -> Any:
+    return "(redacted)" if _SECRET.search(name) and value is not None else value
+
+
+def _safe(name: str) -> str:
+    """A name that is safe as a file name and as a tag."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "unnamed"
+
+
+def _values(name: str, estimate: "Estimate | float", exact: bool) -> dict[str, float]:
+    if not isinstance(estimate, (int, float)) and hasattr(estimate, "low"):
+        return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    if not exact:
+        raise TypeError(
+            f"metric '{name}' is a plain {estimate!r}: pass an Estimate with its interval, "
+            "or exact=True for a count or a duration"
+        )
+    return {name: float(estimate)}
+
+
+def read_runs(study: str | None = None, last: int | None = None) -> "pandas.DataFrame":
+    """Read what was found so far, newest run first.
+
+    Parameters
+    ----------
+    study : str, optional
+        One study; all by default.
+    last : int, optional
+        At most so many runs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns run_id, study, notebook, status, started (UTC), minutes, answer, then ``param.*`` (text)
+        and ``metric.*``. Empty, with the first seven, where nothing was run yet.
+    """
+    import pandas
+
+    columns = ["run_id", "study", "notebook", "status", "started", "minutes", "answer"]
+    file = tracking.database()
+    if file and not file.exists():
+        return pandas.DataFrame(columns=columns)
+    client = tracking.open_database()
+    names = {e.experiment_id: e.name for e in client.search_experiments() if study in (None, e.name)}
+    rows = [_row(run, names) for run in tracking.runs_of(client, list(names), last)]
+    return pandas.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(name for row in rows for name in row)])))
+
+
+def _row(run: Any, names: dict[str, str]) -> dict[str, Any]:
+    import pandas
+
+    ended = run.info.end_time
+    return {
+        "run_id": run.info.run_id,
+        "study": names[run.info.experiment_id],
+        "notebook": run.data.tags.get("notebook", ""),
+        "status": run.info.status,
+        "started": pandas.Timestamp(run.info.start_time, unit="ms", tz="UTC"),
+        "minutes": (ended - run.info.start_time) / 60_000 if ended else float("nan"),
+        "answer": run.data.tags.get("answer", ""),
+        **{f"param.{name}": value for name, value in run.data.params.items()},
+        **{f"metric.{name}": value for name, value in run.data.metrics.items()},
+    }
+
+
+def artifact_path(run_id: str, name: str) -> Path:
+    """Return a local path of a file or folder kept with a run, downloaded where the artifacts are remote.
+
+    Parameters
+    ----------
+    run_id : str
+    name : str
+        As it was kept: ``"figures/curve.png"``; ``""`` is all of it.
+
+    Raises
+    ------
+    FileNotFoundError
+        The run keeps no such file; the message lists what it keeps.
+    """
+    client = tracking.open_database()
+    base = tracking.local_path(client.get_run(run_id).info.artifact_uri)
+    if base and (base / name).exists():
+        return base / name
+    if not base:
+        import mlflow
+
+        target = project.folder(".cache") / "artifacts" / run_id
+        target.mkdir(parents=True, exist_ok=True)
+        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=str(target)))
+    kept = sorted(path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file())
+    raise FileNotFoundError(f"Run {run_id} keeps no '{name}'; it keeps {', '.join(kept) or 'nothing'}")
+
+
+def attach(run_id: str, path: str | Path, folder: str = "", client: "MlflowClient | None" = None) -> None:
+    """Keep a file, or a folder whole, with a run that may have ended.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"Cannot keep '{path}' with the run: there is no such file")
+    client = client or tracking.open_database()
+    log = client.log_artifacts if path.is_dir() else client.log_artifact
+    log(run_id, os.fspath(path), folder or None)

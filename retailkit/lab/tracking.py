@@ -1,0 +1,152 @@
+"""One tracking database under ``mlruns/``, safe to open from many processes.
+
+MLflow alone has three traps: two processes that make a fresh SQLite database together break it; artifacts
+follow the working directory, not the database; and paths are stored absolute, so a project that was moved
+loses its artifacts. Here creation is locked, and every location is put below ``mlruns/artifacts``.
+
+Set ``MLFLOW_TRACKING_URI`` to use a server or another database instead; nothing else changes.
+"""
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
+
+from retailkit.lab import project
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_ours = ""  # the address that this process chose itself; MLflow copies it into the environment
+
+
+def uri() -> str:
+    """Address of the tracking database: ``MLFLOW_TRACKING_URI``, else SQLite under ``mlruns/``."""
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if given and given != _ours:
+        return given
+    return f"sqlite:///{(project.root() / 'mlruns' / 'mlflow.db').as_posix()}"
+
+
+def database() -> Path | None:
+    """File of the project's own database (there or not), None where another address is set."""
+    path = project.root() / "mlruns" / "mlflow.db"
+    return path if uri() == f"sqlite:///{path.as_posix()}" else None
+
+
+def open_database() -> "MlflowClient":
+    """Open the tracking database, made where absent, and make it MLflow's current one.
+
+    Raises
+    ------
+    retailkit.lab.project.ProjectError
+        ``mlruns/`` cannot be written, or the database cannot be opened.
+    """
+    global _ours
+    project.quiet()
+    address, file = uri(), database()
+    if file:
+        project.folder("mlruns/artifacts")
+    import mlflow
+    from filelock import FileLock
+
+    if file:
+        _ours = address
+    mlflow.set_tracking_uri(address)
+    client = mlflow.MlflowClient(address)
+    try:
+        if not file:
+            client.search_experiments(max_results=1)
+            return client
+        import mlflow.store.tracking.sqlalchemy_store  # half a second that others need not wait for
+
+        with FileLock(project.folder("mlruns") / ".lock"):
+            client.search_experiments(max_results=1)
+            _bring_home(file)
+    except (mlflow.MlflowException, sqlite3.Error, OSError) as error:
+        raise project.ProjectError(f"Cannot open the tracking database '{_redacted(address)}': {error}") from error
+    return client
+
+
+def _redacted(address: str) -> str:
+    """The address without its password."""
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
+def _bring_home(file: Path) -> None:
+    """Point artifacts of a moved or copied project to where they lie now.
+
+    MLflow's default experiment, whose artifacts would follow the working directory, comes along.
+    """
+    home = (file.parent / "artifacts").as_posix()
+    with sqlite3.connect(file, timeout=60) as connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            for (old,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
+                before, found, tail = (old or "").rpartition("/mlruns/")
+                new = f"{home}/{tail.removeprefix('artifacts/')}"
+                if found and "://" not in before.removeprefix("file://") and old != new:
+                    connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))
+    connection.close()
+
+
+def experiment(client: "MlflowClient", study: str) -> str:
+    """Return the id of a study's experiment, made where absent with its artifacts beside the database.
+
+    Raises
+    ------
+    retailkit.lab.project.ProjectError
+        The study was deleted in MLflow.
+    """
+    import mlflow
+
+    found = client.get_experiment_by_name(study)
+    if not found:
+        try:
+            return client.create_experiment(study, artifact_location=_location(study))
+        except mlflow.MlflowException:  # another process was first
+            found = client.get_experiment_by_name(study)
+            if not found:
+                raise
+    if found.lifecycle_stage != "active":
+        raise project.ProjectError(f"The study '{study}' was deleted in MLflow: restore it there or rename it")
+    return str(found.experiment_id)
+
+
+def _location(study: str) -> str | None:
+    """Where a new study's artifacts go; None leaves it to the server."""
+    address = uri()
+    if database():
+        parent = project.folder("mlruns/artifacts")
+    elif address.startswith("sqlite:///"):
+        parent = Path(address.removeprefix("sqlite:///")).resolve().parent / "artifacts"
+    elif re.match(r"(postgresql|mysql|mssql)\b", address):
+        parent = project.folder("mlruns/artifacts")
+    else:
+        return None
+    return (parent / re.sub(r"[^\w.-]+", "-", study)).as_posix()
+
+
+def local_path(address: str) -> Path | None:
+    """Folder of a local artifact address (plain path or ``file://``), None for a remote one."""
+    parts = urlparse(address)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    return None if parts.scheme else Path(address)
+
+
+def runs_of(client: "MlflowClient", experiments: list[str], last: int | None) -> list[Any]:
+    """Newest runs of some experiments, all of them where `last` is None."""
+    runs: list[Any] = []
+    token = None
+    while experiments and (last is None or len(runs) < last):
+        size = min(1000, last - len(runs)) if last is not None else 1000
+        page = client.search_runs(
+            experiments, max_results=size, order_by=["attributes.start_time DESC"], page_token=token
+        )
+        runs += page
+        token = page.token
+        if not token:
+            break
+    return runs
