@@ -1,0 +1,242 @@
+"""Datasets by name: found or made, checked on arrival, split by what shows the same.
+
+    >>> images = load("simulated_shelves", photos=200)                            # doctest: +SKIP
+    >>> train, test = split(images, test=0.3)                                     # doctest: +SKIP
+    >>> len(leakage(train, test))                                                 # doctest: +SKIP
+    0
+
+The parts: `retailkit.cards` (whose data it is), `retailkit.download`, `retailkit.labels` (one line, one box),
+`retailkit.reading` (folder to tables), `retailkit.photos` (`ImageSet`), `retailkit.lookalikes` (near-duplicates)
+and `retailkit.splits`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from retailkit.cards import Card, DataError, card, card_files, read_card
+from retailkit.lab import project
+from retailkit.photos import ImageSet
+from retailkit.reading import digest, read_folder
+from retailkit.splits import leakage, split
+
+__all__ = [
+    "Card", "DataError", "ImageSet", "card", "cards", "check", "digest", "find", "get", "leakage",
+    "list_cards", "load", "split",
+]  # fmt: skip
+
+
+def load(
+    name: str | Path,
+    photos: int | None = None,
+    seed: int = 0,
+    bad: str = "quarantine",
+    progress: bool = True,
+    **simulator_options: Any,
+) -> ImageSet:
+    """Load photographs with boxes by the dataset's name, or from a folder of one's own.
+
+    Real sets are looked for in the folders of ``RETAILKIT_DATA``, then under the project's ``datasets``.
+    Simulated ones are made on first use and kept there.
+
+    Parameters
+    ----------
+    name : str or Path
+        A card's name, or a folder with ``images``, ``labels`` and ``data.yaml`` (for the class names).
+    photos : int, optional
+        Simulated: how many to make (the simulator's default if not given). Real: draw so many at random.
+    seed : int
+        Of the simulator, or of the draw.
+    bad : str
+        ``quarantine`` sets wrong photographs aside and lists them in the result's table; ``raise`` refuses them.
+    progress : bool
+        Show a bar where over 1,000 photographs are read for the first time.
+    **simulator_options
+        Passed on to the simulator.
+
+    Raises
+    ------
+    DataError
+        An unknown name, data that is nowhere, nothing usable in it, or (``bad="raise"``) anything wrong in it.
+    """
+    if bad not in ("quarantine", "raise"):
+        raise DataError(f"bad is {bad!r}; 'quarantine' or 'raise' is needed")
+    if photos is not None and (isinstance(photos, bool) or not isinstance(photos, int) or photos < 1):
+        raise DataError(f"photos is {photos!r}; a whole number above 0 is needed")
+    known = _card_or_none(name)
+    simulated = known is not None and known.kind == "simulated"
+    if simulator_options and not simulated:
+        raise DataError(f"{name} is not simulated and takes no {', '.join(sorted(simulator_options))}")
+    folder = _simulate(known, photos, seed, simulator_options) if known and simulated else _place(name, known)
+    images = read_folder(known.name if known else folder.name, folder, known, progress)
+    if bad == "raise" and len(images.quarantine):
+        raise DataError(f"{folder} holds {len(images.quarantine)} problems:\n{_first_rows(images.quarantine)}")
+    return images if simulated or photos is None or photos >= len(images) else images.sample(photos, seed)
+
+
+def _card_or_none(name: str | Path) -> Card | None:
+    """The card, or None for a folder without one."""
+    if _is_path(name):
+        return None
+    # A folder of one's own below RETAILKIT_DATA needs no card.
+    return None if str(name) not in card_files() and find(str(name)) else card(str(name))
+
+
+def _is_path(name: str | Path) -> bool:
+    return isinstance(name, Path) or os.sep in name or "/" in name or name.startswith((".", "~"))
+
+
+def _place(name: str | Path, known: Card | None) -> Path:
+    if known is None:
+        folder = Path(name).expanduser().resolve() if _is_path(name) else find(str(name))
+        if folder is None or not folder.is_dir():
+            raise DataError(f"'{name}' is no folder")
+        return folder
+    if (found := find(known.name)) is None:
+        how = f"`retailkit data get {known.name}` fetches it" if known.url else known.obtain.strip()
+        raise DataError(
+            f"{known.name} is not on this machine: {how}. Looked in RETAILKIT_DATA "
+            f"({os.environ.get('RETAILKIT_DATA') or 'not set'}) and {project.root() / 'datasets'}."
+        )
+    return found
+
+
+def find(name: str) -> Path | None:
+    """Find the folder of a real dataset: in ``RETAILKIT_DATA`` first, then in the project; None if absent."""
+    listed = [Path(part).expanduser() for part in os.environ.get("RETAILKIT_DATA", "").split(os.pathsep) if part]
+    for folder in (*listed, project.root() / "datasets"):
+        if (folder / name).is_dir():
+            return (folder / name).resolve()
+    return None
+
+
+def _simulate(known: Card, photos: int | None, seed: int, options: dict[str, Any]) -> Path:
+    """Make the photographs of a simulated set once per options and version of the simulator."""
+    module_name, _, function_name = known.simulator.partition(":")
+    module = importlib.import_module(module_name)
+    simulator = getattr(module, function_name)
+    wanted = {**options, "seed": seed} | ({} if photos is None else {"photos": photos})
+    _check_options(known, simulator, wanted)
+    text = json.dumps({"options": wanted, "code": _code_digest(module)}, sort_keys=True, default=repr)
+    home = project.folder("datasets") / known.name
+    target = home / hashlib.sha256(text.encode()).hexdigest()[:16]
+    if target.is_dir():  # it got its name when it was complete
+        return target
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=home, ignore_cleanup_errors=True) as scratch:
+        work = Path(scratch) / "photographs"  # one below: the scratch folder itself is closed to other users
+        work.mkdir()
+        simulator(work, **wanted)
+        try:
+            work.rename(target)
+        except OSError:
+            if not target.is_dir():  # otherwise another process was faster with the same photographs
+                raise
+    return target
+
+
+def _check_options(known: Card, simulator: Callable[..., Any], given: dict[str, Any]) -> None:
+    taken = list(inspect.signature(simulator).parameters)[1:]
+    for option in given:
+        if option not in taken:
+            near = get_close_matches(option, taken, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it takes {', '.join(taken)}"
+            raise DataError(f"the simulator of {known.name} takes no '{option}': {hint}")
+
+
+def _code_digest(module: Any) -> str:
+    """Digest of the simulator's source and its neighbours': another version makes other photographs."""
+    total = hashlib.sha256()
+    for path in sorted(Path(module.__file__).parent.glob("*.py")):
+        total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def cards() -> pd.DataFrame:
+    """List every card: name, title, kind, licence, shareable, and where its data was found ('' if nowhere)."""
+    rows = [read_card(path) for _, path in sorted(card_files().items())]
+    return pd.DataFrame(
+        [(one.name, one.title, one.kind, one.licence, one.shareable, _whereabouts(one)) for one in rows],
+        columns=["name", "title", "kind", "licence", "shareable", "found"],
+    )
+
+
+list_cards = cards
+
+
+def _whereabouts(one: Card) -> str:
+    return "made on first use" if one.kind == "simulated" else str(find(one.name) or "")
+
+
+def check(name: str | Path) -> str:
+    """Read a dataset whole and say what is in it and what is wrong with it, as text to print."""
+    images = load(name)
+    largest = images.photos["group"].value_counts().iloc[0]
+    facts = {"folder": images.folder, **images.profile(), "largest_group": largest, "digest": images.digest}
+    lines = [f"{key.replace('_', ' '):24}{value}" for key, value in facts.items()]
+    if images.note:
+        lines.append(images.note)
+    if len(images.quarantine):
+        lines += ["", _first_rows(images.quarantine)]
+    return "\n".join(lines)
+
+
+def _first_rows(quarantine: pd.DataFrame, limit: int = 20) -> str:
+    text = quarantine.head(limit).to_string(index=False)
+    return text + (f"\n... and {len(quarantine) - limit} more" if len(quarantine) > limit else "")
+
+
+def get(name: str, progress: bool = True) -> Path:
+    """Download a dataset whose card has an address and a checksum, and install it under ``datasets``.
+
+    Returns
+    -------
+    Path
+        The folder; where the data already is on this machine, that one, and nothing is downloaded.
+
+    Raises
+    ------
+    DataError
+        No address (with how to get it by hand), no connection, wrong checksum, or an archive that is unsafe.
+    """
+    from retailkit.download import fetch, unpack
+
+    known = card(name)
+    if known.kind == "simulated":
+        raise DataError(f"{name} is simulated: it is made on first use, there is nothing to download")
+    if found := find(name):
+        return found
+    if not known.url:
+        raise DataError(f"{name} has no address to download from. {known.obtain.strip() or known.source}")
+    home = project.folder("datasets")
+    archive = fetch(known.url, known.sha256, project.folder(".cache") / "downloads", progress)
+    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=home) as scratch:
+        content = Path(scratch) / "content"
+        content.mkdir()
+        unpack(archive, content)
+        _content_of(content, known).rename(home / name)
+    archive.unlink()
+    return home / name
+
+
+def _content_of(folder: Path, known: Card) -> Path:
+    """The unpacked folder that holds the photographs: the card's ``inside``, else the nearest with ``images``."""
+    if known.inside:
+        places = [folder / known.inside]
+    else:
+        below = sorted((path.parent for path in folder.rglob("images") if path.is_dir()), key=lambda p: len(p.parts))
+        places = [place for place in below if (place / "labels").is_dir()]
+    if not places or not (places[0] / "images").is_dir():
+        raise DataError(f"{known.url}: the archive holds no folders 'images' and 'labels' side by side")
+    return places[0]
