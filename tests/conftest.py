@@ -1,6 +1,9 @@
 """Every test runs offline, quiet and in a project folder of its own."""
 
+import importlib.util
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,32 @@ for name, value in {
     "MPLBACKEND": "agg",
 }.items():
     os.environ.setdefault(name, value)
+
+# No test may look anything up on the network, and neither may the kernels that it starts.
+GUARD = Path(__file__).parent / "guard"
+_record = tempfile.NamedTemporaryFile(prefix="lookups-", suffix=".txt")  # noqa: SIM115
+os.environ["RETAILKIT_LOOKUPS"] = _record.name
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(GUARD), os.environ.get("PYTHONPATH")]))
+_spec = importlib.util.spec_from_file_location("network_guard", GUARD / "sitecustomize.py")
+network_guard = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(network_guard)
+
+
+@pytest.fixture
+def lookups() -> Path:
+    """The file in which refused look-ups are recorded, one a line."""
+    return Path(_record.name)
+
+
+@pytest.fixture(autouse=True)
+def no_network() -> Iterator[None]:
+    """Fail the test whose code, or whose kernel's, looked anything up: a library may have hidden the error."""
+    before = Path(_record.name).stat().st_size
+    yield
+    with open(_record.name, encoding="utf-8") as file:
+        file.seek(before)
+        found = file.read()
+    assert not found, f"this test looked for the network:\n{found}"
 
 
 @pytest.fixture

@@ -8,17 +8,20 @@ Everything that retailkit writes lies below one project folder, found from any w
     PosixPath('/home/ada/retailkit/mlruns')
 """
 
+import contextlib
 import errno
 import importlib.metadata
 import importlib.util
 import json
 import logging
 import os
+import platform
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 SPARE_BYTES = 64 * 2**20  # a database, a few pictures and a set of weights; less than that fails half-way
@@ -122,6 +125,7 @@ def quiet() -> None:
         os.environ.setdefault(name, value)
     if "YOLO_CONFIG_DIR" not in os.environ:
         os.environ["YOLO_CONFIG_DIR"] = str(folder(".cache"))
+    warnings.filterwarnings("ignore", message="IProgress not found")  # tqdm shows a text bar just as well
     logging.getLogger("alembic").setLevel(logging.WARNING)  # one line for each table of a fresh database
     settings = Path(os.environ["YOLO_CONFIG_DIR"]).expanduser() / "Ultralytics"
     try:
@@ -213,6 +217,15 @@ def code_version() -> dict[str, str | bool]:
         "dirty": bool(commit and _git(place, "status", "--porcelain")),
         "version": importlib.metadata.version("retailkit"),
     }
+
+
+def packages() -> dict[str, str]:
+    """List the versions of Python and of the packages that results depend on most."""
+    found = {"Python": platform.python_version()}
+    for name in ("numpy", "pandas", "torch", "ultralytics", "mlflow"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def _git(place: Path, *arguments: str) -> str:

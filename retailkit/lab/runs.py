@@ -13,7 +13,6 @@ KILLED when the process ends or the notebook starts again before an answer.
 import atexit
 import html
 import json
-import os
 import re
 import sys
 import tempfile
@@ -23,15 +22,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from retailkit.lab import notebook, project, tracking
+from retailkit.lab.cells import ANSWER_MIME, RUN_MIME
+from retailkit.lab.records import artifact_path, attach, read_runs
 
 if TYPE_CHECKING:
-    import pandas
     from mlflow import MlflowClient
 
     from retailkit.lab.intervals import Estimate
 
-RUN_MIME = "application/vnd.retailkit.run+json"
-ANSWER_MIME = "application/vnd.retailkit.answer+json"
+__all__ = ["ANSWER_MIME", "RUN_MIME", "Run", "artifact_path", "attach", "read_runs", "start_run"]
 
 _INTERVAL = re.compile(r"\d[^()]*\(\s*\d+(?:\.\d+)?\s*%\s+interval\s[^()]+?\sto\s[^()]+\)")
 _SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
@@ -190,7 +189,7 @@ class Run:
             Neither a chart with an alt sentence nor a table.
         """
         item: Any = chart_or_frame
-        if hasattr(item, "png") and getattr(item, "alt", ""):
+        if hasattr(item, "png") and getattr(item, "alt", None):
             self._keep(f"figures/{_safe(name)}.png", item.png())
             self._keep(f"figures/{_safe(name)}.txt", item.alt.encode())
         elif hasattr(item, "to_csv"):
@@ -243,6 +242,7 @@ class Run:
         import mlflow
 
         self._ended = True
+        atexit.unregister(self._at_exit)
         if _current is self:
             _current = None
         active = mlflow.active_run()
@@ -259,9 +259,8 @@ class Run:
 
     def _at_exit(self) -> None:
         """MLflow's own exit hook would call an unanswered run FINISHED; this one comes before it."""
-        if not self._ended:
-            failed = self._failed or getattr(sys, "last_value", None) is not None
-            self._end("FAILED" if failed else "KILLED")
+        failed = self._failed or getattr(sys, "last_value", None) is not None
+        self._end("FAILED" if failed else "KILLED")
 
     def _passport(self) -> dict[str, Any]:
         shown = {name: _recorded(name, value) for name, value in self.parameters.items()}
@@ -272,7 +271,7 @@ class Run:
                 "tracking_uri": tracking._redacted(tracking.uri()),
                 "parameters": json.loads(json.dumps(shown, default=str)),
                 "seed": self.seed,
-                "code": self._code,
+                "code": {**self._code, "packages": project.packages()},
             }
         }
 
@@ -292,8 +291,8 @@ def _safe(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "unnamed"
 
 
-def _values(name: str, estimate: "Estimate | float", exact: bool) -> dict[str, float]:
-    if not isinstance(estimate, (int, float)) and hasattr(estimate, "low"):
+def _values(name: str, estimate: Any, exact: bool) -> dict[str, float]:
+    if hasattr(estimate, "low"):
         return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     if not exact:
         raise TypeError(
@@ -301,92 +300,3 @@ def _values(name: str, estimate: "Estimate | float", exact: bool) -> dict[str, f
             "or exact=True for a count or a duration"
         )
     return {name: float(estimate)}
-
-
-def read_runs(study: str | None = None, last: int | None = None) -> "pandas.DataFrame":
-    """Read what was found so far, newest run first.
-
-    Parameters
-    ----------
-    study : str, optional
-        One study; all by default.
-    last : int, optional
-        At most so many runs.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns run_id, study, notebook, status, started (UTC), minutes, answer, then ``param.*`` (text)
-        and ``metric.*``. Empty, with the first seven, where nothing was run yet.
-    """
-    import pandas
-
-    columns = ["run_id", "study", "notebook", "status", "started", "minutes", "answer"]
-    file = tracking.database()
-    if file and not file.exists():
-        return pandas.DataFrame(columns=columns)
-    client = tracking.open_database()
-    names = {e.experiment_id: e.name for e in client.search_experiments() if study in (None, e.name)}
-    rows = [_row(run, names) for run in tracking.runs_of(client, list(names), last)]
-    return pandas.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(name for row in rows for name in row)])))
-
-
-def _row(run: Any, names: dict[str, str]) -> dict[str, Any]:
-    import pandas
-
-    ended = run.info.end_time
-    return {
-        "run_id": run.info.run_id,
-        "study": names[run.info.experiment_id],
-        "notebook": run.data.tags.get("notebook", ""),
-        "status": run.info.status,
-        "started": pandas.Timestamp(run.info.start_time, unit="ms", tz="UTC"),
-        "minutes": (ended - run.info.start_time) / 60_000 if ended else float("nan"),
-        "answer": run.data.tags.get("answer", ""),
-        **{f"param.{name}": value for name, value in run.data.params.items()},
-        **{f"metric.{name}": value for name, value in run.data.metrics.items()},
-    }
-
-
-def artifact_path(run_id: str, name: str) -> Path:
-    """Return a local path of a file or folder kept with a run, downloaded where the artifacts are remote.
-
-    Parameters
-    ----------
-    run_id : str
-    name : str
-        As it was kept: ``"figures/curve.png"``; ``""`` is all of it.
-
-    Raises
-    ------
-    FileNotFoundError
-        The run keeps no such file; the message lists what it keeps.
-    """
-    client = tracking.open_database()
-    base = tracking.local_path(client.get_run(run_id).info.artifact_uri)
-    if base and (base / name).exists():
-        return base / name
-    if not base:
-        import mlflow
-
-        target = project.folder(".cache") / "artifacts" / run_id
-        target.mkdir(parents=True, exist_ok=True)
-        return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=name, dst_path=str(target)))
-    kept = sorted(path.relative_to(base).as_posix() for path in base.rglob("*") if path.is_file())
-    raise FileNotFoundError(f"Run {run_id} keeps no '{name}'; it keeps {', '.join(kept) or 'nothing'}")
-
-
-def attach(run_id: str, path: str | Path, folder: str = "", client: "MlflowClient | None" = None) -> None:
-    """Keep a file, or a folder whole, with a run that may have ended.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"Cannot keep '{path}' with the run: there is no such file")
-    client = client or tracking.open_database()
-    log = client.log_artifacts if path.is_dir() else client.log_artifact
-    log(run_id, os.fspath(path), folder or None)
