@@ -48,7 +48,7 @@ def _fill(canvas: np.ndarray, x1: float, y1: float, x2: float, y2: float, tint: 
         if tint.ndim > 1:
             rows = np.linspace(0, len(tint) - 1, max(1, round(y2) - round(y1))).astype(int)
             tint = tint[rows[top - round(y1) : bottom - round(y1)], None]
-        canvas[top:bottom, left:right] = tint
+        canvas[top:bottom, left:right] = np.clip(tint, 0, 255)
 
 
 def _paint_inside(rng: np.random.Generator, scene: Scene, canvas: np.ndarray, cell: Cell) -> None:
@@ -56,10 +56,12 @@ def _paint_inside(rng: np.random.Generator, scene: Scene, canvas: np.ndarray, ce
     x1, y1 = scene.at(cell.left, cell.top, scene.depth)
     x2, y2 = scene.at(cell.right, cell.floor, scene.depth)
     dim = np.linspace(scene.gloom * rng.uniform(0.4, 0.9), scene.gloom, 16)
-    _fill(canvas, cell.left, cell.top, cell.right, cell.floor, dim[:, None] * scene.board)
+    if cell.roof:
+        _fill(canvas, cell.left, cell.top, cell.right, cell.floor, dim[:, None] * scene.board)
     top, bottom = max(0, round(y1)), min(scene.height, round(y2))
-    left, right = max(0, round(min(x1, cell.left))), min(scene.width, round(max(x2, cell.right)))
-    if bottom > top and right > left:
+    left = round(max(0, scene.window[0], min(x1, cell.left)))
+    right = round(min(scene.width, scene.window[2], max(x2, cell.right)))
+    if cell.roof and bottom > top and right > left:
         shade = np.linspace(dim[0], dim[-1], bottom - top, dtype=np.float32)[:, None, None]
         canvas[top:bottom, left:right] = scene.wall[top:bottom, left:right] * shade
     fall = np.array([scene.light(scene.depth * share) for share in np.linspace(1, 0, 12)])
@@ -67,7 +69,7 @@ def _paint_inside(rng: np.random.Generator, scene: Scene, canvas: np.ndarray, ce
         _fill(canvas, cell.left, y2, cell.right, cell.floor, fall[:, None] * scene.board)
         if rng.random() < 0.4:
             _paint_seams(rng, scene, canvas, cell)
-    if y1 > cell.top:
+    if cell.roof and y1 > cell.top:
         _fill(canvas, cell.left, cell.top, cell.right, y1, fall[::-1, None] * scene.board * 0.6)
 
 
@@ -94,13 +96,11 @@ def _paint_slot(rng: np.random.Generator, scene: Scene, canvas: np.ndarray, cell
     else:
         for row in range(3 if slot.open else cell.deep, 0, -1):
             _paint_pile(scene, canvas, cell.floor, slot, pile, start + row * step)
-    if slot.state in ("askew", "toppled"):
-        _paint_askew(rng, canvas, cell.floor, slot)
-    elif slot.state == "odd":
-        _paint_pile(scene, canvas, cell.floor, slot, pile, step)
-        _paint_odd(rng, canvas, cell.floor, slot)
-    else:
+    if slot.state not in STRAY:
         _paint_pile(scene, canvas, cell.floor, slot, pile, start)
+    else:
+        _paint_pile(scene, canvas, cell.floor, slot, pile, step)
+        STRAY[slot.state](rng, canvas, cell.floor, slot)
 
 
 def _paint_block(scene: Scene, canvas: np.ndarray, floor: float, slot: Slot, pile: int, start: float) -> None:
@@ -141,28 +141,33 @@ def paste(canvas: np.ndarray, picture: np.ndarray, mask: np.ndarray, left: int, 
 
 
 def _paint_askew(rng: np.random.Generator, canvas: np.ndarray, floor: float, slot: Slot) -> None:
-    """Paint a facing that leans or lies on its side."""
-    picture, mask = slot.product.picture, slot.product.mask
-    if slot.state == "toppled":
-        picture, mask = np.rot90(picture).copy(), np.rot90(mask).copy()
-        room = (slot.right - slot.left) / picture.shape[1]
-        shape = (max(2, round(picture.shape[1] * room)), max(2, round(picture.shape[0] * min(1, room * 1.6))))
-        picture, mask = cv2.resize(picture, shape), cv2.resize(mask, shape)
-    else:
-        centre = (picture.shape[1] / 2, picture.shape[0])
-        lean = cv2.getRotationMatrix2D(centre, float(rng.choice([-1, 1]) * rng.uniform(8, 25)), 0.92)
-        shape = (picture.shape[1], picture.shape[0])
-        picture, mask = cv2.warpAffine(picture, lean, shape), cv2.warpAffine(mask, lean, shape)
-    paste(canvas, picture, mask, round(slot.left), round(floor) - picture.shape[0])
+    """Paint a facing that leans."""
+    shape = (slot.product.width, slot.product.height)
+    lean = float(rng.choice([-1, 1]) * rng.uniform(8, 25))
+    turn = cv2.getRotationMatrix2D((shape[0] / 2, shape[1]), lean, 0.92)
+    picture, mask = (cv2.warpAffine(layer, turn, shape) for layer in (slot.product.picture, slot.product.mask))
+    paste(canvas, picture, mask, round(slot.left), round(floor) - shape[1])
+
+
+def _paint_toppled(rng: np.random.Generator, canvas: np.ndarray, floor: float, slot: Slot) -> None:
+    """Paint a facing that lies on its side, as long as its place is wide."""
+    long = max(2, round(slot.right - slot.left))
+    high = max(2, round(min(slot.product.width, slot.product.height * rng.uniform(0.3, 0.6))))
+    layers = (np.ascontiguousarray(np.rot90(layer)) for layer in (slot.product.picture, slot.product.mask))
+    picture, mask = (cv2.resize(layer, (long, high)) for layer in layers)
+    paste(canvas, picture, mask, round(slot.left), round(floor) - high)
 
 
 def _paint_odd(rng: np.random.Generator, canvas: np.ndarray, floor: float, slot: Slot) -> None:
-    """Put an article into the slot that does not belong there."""
+    """Paint an article that does not belong there."""
     kind = str(rng.choice(list(OUTLINES)))
     height = int(slot.product.height * slot.pile * rng.uniform(0.5, 0.95))
     brand = np.stack([colour(rng), colour(rng), colour(rng)])
     stray = draw_product(rng, kind, int((slot.right - slot.left) * rng.uniform(0.6, 1.0)), height, brand)
-    paste(canvas, stray.picture, stray.mask, round(slot.left), round(floor) - height)
+    paste(canvas, stray.picture, stray.mask, round(slot.left), round(floor) - stray.height)
+
+
+STRAY = {"askew": _paint_askew, "toppled": _paint_toppled, "odd": _paint_odd}
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ def _paint_uprights(rng: np.random.Generator, scene: Scene, canvas: np.ndarray, 
 
 def _paint_signs(rng: np.random.Generator, scene: Scene, canvas: np.ndarray, cells: list[Cell]) -> None:
     """Hang offers from some boards: a card with a price on it."""
-    if rng.random() > 0.35:
+    if not cells or rng.random() > 0.35:
         return
     tint, tall = colour(rng, 0.9), scene.height * rng.uniform(0.03, 0.08)
     for number in rng.integers(0, len(cells), rng.integers(1, 10)):

@@ -39,6 +39,7 @@ def hull(view: np.ndarray, rectangle: tuple[float, float, float, float]) -> np.n
 
 def surroundings(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Paint what is around the shelving: ceiling with lamps, distant goods, floor; (height, width, 3) uint8."""
+    full, height, width = (width, height), height // 2, width // 2  # it is out of focus: half the pixels will do
     room = np.empty((height, width, 3), np.uint8)
     room[:] = np.clip(rng.choice([30, 90, 160, 215]) + rng.uniform(-15, 15, 3), 0, 255)
     horizon = int(height * rng.uniform(0.1, 0.3))
@@ -48,13 +49,13 @@ def surroundings(rng: np.random.Generator, height: int, width: int) -> np.ndarra
         room[:horizon] = haze * 0.6 + 40
     for _ in range(rng.integers(0, 5)):
         left, y = int(rng.integers(-20, width)), int(rng.integers(0, horizon))
-        right, slope = left + int(rng.integers(20, width)), int(rng.integers(-20, 20))
-        cv2.line(room, (left, y), (right, y + slope), (255, 255, 250), 4)
+        right, slope = left + int(rng.integers(20, width)), int(rng.integers(-10, 10))
+        cv2.line(room, (left, y), (right, y + slope), (255, 255, 250), 2)
     ground = room[int(height * 0.75) :]
     ground[:] = np.clip(np.array([190, 180, 165]) * rng.uniform(0.3, 1.2) + rng.uniform(-15, 15, 3), 0, 255)
-    for x in range(-width, 2 * width, 60):
+    for x in range(-width, 2 * width, 30):
         cv2.line(ground, (x, len(ground)), ((x + width) // 3, 0), (ground[0, 0] * 0.85).tolist(), 1)
-    return room
+    return cv2.resize(room, full)
 
 
 def expose(canvas: np.ndarray, room: np.ndarray, view: np.ndarray, size: int) -> np.ndarray:

@@ -65,8 +65,8 @@ class Product:
         return Product(self.kind, picture, cv2.resize(self.mask, shape, interpolation=cv2.INTER_NEAREST), self.flank)
 
     def flavour(self, rng: np.random.Generator) -> Product:
-        """The same pack in other colours, one time in two: red, green and blue change places."""
-        if rng.random() < 0.5:
+        """The same pack in other colours, one time in three: red, green and blue change places."""
+        if rng.random() < 0.67:
             return self
         order = rng.permutation(3)
         red, green, blue = (self.flank[channel] for channel in order)
@@ -113,7 +113,7 @@ def assortment(rng: np.random.Generator, height: int, widest: int) -> list[Produ
 def colour(rng: np.random.Generator, vivid: float = 0.65) -> np.ndarray:
     """Draw a colour of packaging: white, black or grey one time in three, otherwise more or less saturated."""
     if rng.random() < 0.38:
-        return rng.choice([18, 40, 110, 200, 235, 245, 250]) + rng.uniform(-8, 7, 3)
+        return rng.choice([18, 40, 110, 200, 235, 243, 247]) + rng.uniform(-8, 8, 3)
     hue = rng.choice([0, 2, 5, 12, 20, 25, 30, 45, 60, 75, 98, 105, 110, 115, 120, 140, 165, 177]) + rng.integers(-4, 5)
     saturation, value = 255 * rng.beta(4 * vivid + 0.5, 1.6), 255 * rng.beta(4, 1.3)
     pixel = np.array([[[hue % 180, saturation, value]]], np.uint8)

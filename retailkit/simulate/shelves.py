@@ -38,7 +38,7 @@ class Shelf:
     boxes: pd.DataFrame
 
 
-def draw_shelf(rng: np.random.Generator, size: int = 320, gaps: float = 6.0, disorder: float = 5.0) -> Shelf:
+def draw_shelf(rng: np.random.Generator, size: int = 320, gaps: float = 5.0, disorder: float = 4.5) -> Shelf:
     """Draw one photograph of a shelf with its truth.
 
     >>> shelf = draw_shelf(np.random.default_rng(0))
@@ -52,7 +52,7 @@ def draw_shelf(rng: np.random.Generator, size: int = 320, gaps: float = 6.0, dis
     size : int
         Side of the square photograph in pixels, at least 64.
     gaps, disorder : float
-        Mean number of empty and of disorganized stretches on the shelving, of which the photo shows a part.
+        Mean number of empty and of disorganized stretches; the photo may cut or hide a few.
 
     Returns
     -------
@@ -67,9 +67,8 @@ def draw_shelf(rng: np.random.Generator, size: int = 320, gaps: float = 6.0, dis
     shelving.disturb(rng, cells, shelving.DISORDERS, disorder)
     room = photograph.surroundings(rng, scene.height, scene.width)
     canvas = painting.paint(rng, scene, cells, room.copy())
-    view = photograph.turn(rng, scene.width, scene.height, scene.foot, scene.distance, size)
-    image = photograph.develop(rng, photograph.expose(canvas, room, view, size))
-    return Shelf(image, _truth(scene, cells, view, size))
+    image = photograph.develop(rng, photograph.expose(canvas, room, scene.view, size))
+    return Shelf(image, _truth(scene, cells, size))
 
 
 def make_photos(
@@ -77,8 +76,8 @@ def make_photos(
     photos: int = 200,
     seed: int = 0,
     size: int = 320,
-    gaps: float = 6.0,
-    disorder: float = 5.0,
+    gaps: float = 5.0,
+    disorder: float = 4.5,
     progress: bool = True,
 ) -> None:
     """Fill a folder with photographs and YOLO labels: `images/`, `labels/`, `data.yaml`.
@@ -118,12 +117,12 @@ def yolo_lines(boxes: pd.DataFrame, size: int) -> str:
     return "".join(rows)
 
 
-def _truth(scene: Scene, cells: list[Cell], view: np.ndarray, size: int) -> pd.DataFrame:
+def _truth(scene: Scene, cells: list[Cell], size: int) -> pd.DataFrame:
     """Boxes of all stretches as the photo shows them: hull of the turned rectangle, clipped to the photo."""
     rows = []
     for cell in cells:
         for name, stretch in _stretches(cell):
-            hull = photograph.hull(view, stretch)
+            hull = photograph.hull(scene.view, stretch)
             x1, y1, x2, y2 = np.clip(hull, 0, size)
             whole = (hull[2] - hull[0]) * (hull[3] - hull[1])
             seen = (x2 - x1) * (y2 - y1)

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from retailkit.simulate import photograph
 from retailkit.simulate.products import STACKED, Product, assortment
 
 DISORDERS = ["back", "back", "back", "askew", "toppled", "low", "odd"]
@@ -38,6 +39,7 @@ class Cell:
     right: float
     top: float
     floor: float
+    roof: bool = True  # False on top of the shelving, where one looks into the room
     deep: int = 1  # rows of goods painted behind a closed front
     slots: list[Slot] = field(default_factory=list)  # from left to right
 
@@ -56,6 +58,8 @@ class Scene:
     lip: float  # height of a board's front edge
     wall: np.ndarray  # back wall's picture, (height, width, 3) uint8
     gloom: float  # light deep inside, 0 to 1
+    view: np.ndarray  # homography (3, 3) from the front plane to the photo
+    window: np.ndarray  # left, top, right, bottom of what the photo shows of the front plane
 
     def scale(self, depth: float) -> float:
         """How much smaller things look at a depth behind the front plane."""
@@ -81,19 +85,23 @@ def set_scene(rng: np.random.Generator, size: int) -> Scene:
     bottom = height * rng.uniform(0.78, 0.96) if rng.random() < 0.45 else height + 1.0
     left = width * rng.uniform(0.03, 0.2) if rng.random() < 0.12 else -1.0
     right = width * rng.uniform(0.8, 0.97) if rng.random() < 0.12 else width + 1.0
+    distance = height * rng.uniform(0.8, 1.7)
+    view = photograph.turn(rng, width, height, foot, distance, size)
     board = _board_colour(rng)
     gloom = float(rng.choice([rng.uniform(0.03, 0.2), rng.uniform(0.15, 0.6), rng.uniform(0.5, 0.95)]))
     return Scene(
         width=width,
         height=height,
         foot=foot,
-        distance=height * rng.uniform(0.8, 1.7),
+        distance=distance,
         depth=height * rng.uniform(0.12, 0.28),
         fixture=(left, top, right, bottom),
         board=board,
         lip=height * rng.uniform(0.012, 0.035),
         wall=_back_wall(rng, height, width),
         gloom=gloom,
+        view=view,
+        window=photograph.hull(np.linalg.inv(view), (0, 0, size, size)),
     )
 
 
@@ -106,8 +114,8 @@ def _board_colour(rng: np.random.Generator) -> np.ndarray:
 def _back_wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Paint the wall behind the goods: plain, pegboard with holes, slats or wire mesh."""
     grounds = [[225, 222, 212], [200, 190, 165], [130, 130, 130], [70, 70, 72], [25, 25, 28], [150, 125, 95]]
-    wall = np.empty((height, width, 3), np.uint8)
-    wall[:] = np.array(grounds[rng.choice(6, p=[0.25, 0.2, 0.15, 0.15, 0.2, 0.05])]) + rng.integers(-10, 11, 3)
+    ground = np.array(grounds[rng.choice(6, p=[0.25, 0.2, 0.15, 0.15, 0.2, 0.05])]) + rng.integers(-10, 11, 3)
+    wall = np.tile(ground.astype(np.uint8), (height, width, 1))
     pattern, step = rng.choice(["plain", "peg", "peg", "slat", "mesh"]), int(rng.integers(5, 16))
     mark = rng.uniform(0.3, 0.8)
     if pattern == "peg":
@@ -122,8 +130,13 @@ def _back_wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def build(rng: np.random.Generator, scene: Scene) -> list[Cell]:
-    """Build the shelving and fill it: all boards of all bays, fully stocked and in order."""
-    cells = _bays(rng, scene)
+    """Build the shelving and fill it: all boards in view, fully stocked and in order."""
+    left, top, right, bottom = scene.window
+    cells = [
+        cell
+        for cell in _bays(rng, scene)
+        if cell.right > left and cell.left < right and cell.floor + scene.lip > top and cell.top < bottom
+    ]
     _stock(rng, scene, cells)
     return cells
 
@@ -131,44 +144,52 @@ def build(rng: np.random.Generator, scene: Scene) -> list[Cell]:
 def _bays(rng: np.random.Generator, scene: Scene) -> list[Cell]:
     """Divide the shelving into bays and each bay into boards; neighbouring bays often share their heights."""
     left, top, right, bottom = scene.fixture
-    rows = int(rng.choice([2, 3, 4, 5, 6, 7, 8, 9], p=[0.04, 0.08, 0.13, 0.17, 0.19, 0.17, 0.12, 0.1]))
+    rows = int(rng.choice([2, 3, 4, 5, 6, 7, 8, 9], p=[0.03, 0.07, 0.1, 0.15, 0.19, 0.19, 0.15, 0.12]))
     wide = scene.height * rng.uniform(0.7, 1.5)
     edges = np.append(np.arange(left - rng.uniform(0, 0.9 if left < 0 else 0) * wide, right - 0.15 * wide, wide), right)
     floors = _floors(rng, rows, top, bottom)
     cells = []
+    roofed = rng.random() < 0.6
     for x1, x2 in pairwise(edges):
         if rng.random() < 0.3:
             floors = _floors(rng, max(2, rows + int(rng.integers(-1, 2))), top, bottom)
         tops = np.append(top, floors[:-1] + scene.lip)
-        cells += [Cell(x1, x2, y1, y2) for y1, y2 in zip(tops, floors, strict=True)]
+        roofs = [roofed, *[True] * (len(floors) - 1)]
+        cells += [Cell(x1, x2, y1, y2, roof) for y1, y2, roof in zip(tops, floors, roofs, strict=True)]
     return cells
 
 
 def _floors(rng: np.random.Generator, rows: int, top: float, bottom: float) -> np.ndarray:
     """Heights of the boards; the lowest stands a little above the floor, or below the picture's edge."""
     shares = rng.uniform(0.75, 1.25, rows).cumsum()
-    shift = rng.uniform(0, 0.9) / rows if bottom < 0 or top < 0 else 0.0
-    return top + (bottom - top) * (shares / shares[-1] * 0.97 + shift * (top < 0) * 0.5)
+    return top + (bottom - top) * shares / shares[-1] * 0.97
 
 
 def _stock(rng: np.random.Generator, scene: Scene, cells: list[Cell]) -> None:
     """Fill every board with blocks of facings from one assortment; neighbours on a board are often of one kind."""
-    clear = float(np.median([cell.floor - cell.top for cell in cells]))
+    clear = float(np.median([cell.floor - cell.top for cell in cells] or [4.0]))
     goods = assortment(rng, round(clear), round(scene.height * 0.3))
     roomy = rng.choice([0.0, 0.03, 0.08])
     for cell in cells:
         cell.deep = int(rng.integers(0, 2))
-        x, now = cell.left + 2, int(rng.integers(len(goods)))
-        while x < cell.right - 4:
+        x, now = max(cell.left + 2, scene.window[0] - clear * rng.random()), int(rng.integers(len(goods)))
+        while x < min(cell.right - 4, scene.window[2]):
             now = now if rng.random() < 0.5 else int(rng.integers(len(goods)))
-            pile = int(rng.integers(2, 5)) if goods[now].kind in STACKED and rng.random() < 0.35 else 1
-            fill = (cell.floor - cell.top) * rng.uniform(0.62, 0.95) / pile
-            product = goods[now].resized(fill / goods[now].height).flavour(rng)
+            product, pile = _fitted(rng, goods[now], cell.floor - cell.top)
+            if x + product.width > cell.right:  # the narrowest goods fill what is left, as any shelf manager would
+                product, pile = _fitted(rng, min(goods, key=lambda article: article.width), cell.floor - cell.top)
             room = int((cell.right - x) / (product.width * (1 + roomy) + 1))
             for _ in range(min(room, int(rng.integers(1, 8)))):
                 cell.slots.append(Slot(x, x + product.width, product, pile))
                 x += product.width * (1 + roomy * rng.random()) + 1
             x += 1 if room else product.width
+
+
+def _fitted(rng: np.random.Generator, article: Product, clear: float) -> tuple[Product, int]:
+    """Size an article to a board's clear height, and say how many are piled up."""
+    pile = int(rng.integers(2, 5)) if article.kind in STACKED and rng.random() < 0.35 else 1
+    height = clear * rng.uniform(0.62, 0.95) / pile
+    return article.resized(height / article.height).flavour(rng), pile
 
 
 def disturb(rng: np.random.Generator, cells: list[Cell], states: list[str], mean: float) -> None:
@@ -184,4 +205,5 @@ def disturb(rng: np.random.Generator, cells: list[Cell], states: list[str], mean
             if slot is not board[start] and slot.right > reach:
                 break
             if slot.state == "full":
-                slot.state, slot.depth = state, rng.uniform(0.25, 0.75)
+                slot.state = "back" if state == "low" and slot.pile == 1 else state
+                slot.depth = rng.uniform(0.25, 0.75)

@@ -51,7 +51,7 @@ def bare_scene(foot=(150.0, 40.0)) -> shelving.Scene:
     """A white fixture, 300 by 200 pixels, dark inside."""
     wall = np.full((200, 300, 3), 60, np.uint8)
     board, frame = np.full(3, 220.0), (0.0, 0.0, 300.0, 200.0)
-    return shelving.Scene(300, 200, foot, 400.0, 60.0, frame, board, 5.0, wall, 0.3)
+    return shelving.Scene(300, 200, foot, 400.0, 60.0, frame, board, 5.0, wall, 0.3, np.eye(3), np.array(frame))
 
 
 def board_of(states: list[str]) -> shelving.Cell:
@@ -60,7 +60,7 @@ def board_of(states: list[str]) -> shelving.Cell:
     red[:] = (220, 20, 20)
     product = Product("box", red, np.full((70, 40), 255, np.uint8), (150.0, 10.0, 10.0))
     slots = [shelving.Slot(20 + 42 * i, 60 + 42 * i, product, 1, state) for i, state in enumerate(states)]
-    return shelving.Cell(0, 300, 50, 150, 1, slots)
+    return shelving.Cell(0, 300, 50, 150, slots=slots)
 
 
 def painted(scene: shelving.Scene, cell: shelving.Cell) -> np.ndarray:
