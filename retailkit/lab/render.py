@@ -1,0 +1,169 @@
+"""An executed notebook as one page that can be sent: offline, accessible, with its origin at the foot.
+
+    write("out.ipynb")            # out.html beside it
+    attach("out.ipynb")           # the notebook and its page, kept with the run named inside
+    gallery()                     # gallery/index.html over the pages of all runs
+
+A page is one file. It holds no script and fetches nothing: its own content security policy forbids both.
+"""
+
+import base64
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from retailkit.lab import cells, provenance
+from retailkit.lab.gallery import gallery
+from retailkit.lab.template import emphasised, template
+
+__all__ = ["attach", "cover", "gallery", "page", "write"]
+
+_COVER_WIDTH = 760  # pixels: sharp at the size that a card has on a page
+
+
+def page(notebook: Any, run: dict[str, Any] | None = None) -> str:
+    """Render an executed notebook as one self-contained page.
+
+    Parameters
+    ----------
+    notebook : path or nbformat.NotebookNode
+        Executed, by papermill, JupyterLab or `retailkit run`. A failed one makes a page too: it opens with the error.
+    run : dict, optional
+        What is known of the run, as `provenance.facts` gives it; by default looked up in MLflow by the run id
+        inside the notebook, or taken from the notebook where MLflow can't be reached.
+
+    Returns
+    -------
+    str
+        HTML with exactly one H1, the notebook's question (its file's name where it has none).
+    """
+    name, node = _open(notebook)
+    run = provenance.facts(node) if run is None else run
+    found = cells.blocks(node)
+    picture = cover(node)
+    return template("page.html.j2").render(
+        title=cells.title_of(node) or name,
+        name=name,
+        run=run,
+        blocks=found,
+        answer=emphasised(run["answer"]) if run["answer"] else "",
+        picture=_data_uri(picture[0]) if picture and run["answer"] else "",
+        picture_alt=picture[1] if picture else "",
+        error=next((block for block in found if block["kind"] == "error"), None),
+        executed=any(cell.get("outputs") or cell.get("execution_count") for cell in node.cells),
+        contents=_contents(found),
+    )
+
+
+def write(notebook: str | Path, target: str | Path | None = None) -> Path:
+    """Render an executed notebook's page beside it (or to `target`) and return where it is."""
+    notebook = Path(notebook)
+    target = Path(target) if target else notebook.with_suffix(".html")
+    target.write_text(page(notebook), encoding="utf-8")
+    return target
+
+
+def attach(notebook: str | Path) -> str:
+    """Keep an executed notebook and its page with the run that is named inside it.
+
+    Needed after plain papermill or Run All in JupyterLab; `retailkit run` does it by itself. Done again,
+    it replaces what was kept before.
+
+    Returns
+    -------
+    str
+        The run's id. The run then keeps ``notebook/NAME.ipynb``, ``page/NAME.html``, and the picture that
+        stands for it in the gallery, ``page/cover.png`` with its sentence ``page/cover.txt``.
+
+    Raises
+    ------
+    ValueError
+        The file is no notebook, or no run was started in it.
+    """
+    from retailkit.lab import records, tracking
+
+    notebook = Path(notebook)
+    name, node = _open(notebook)
+    run_id = str(provenance.passport(node).get("run_id", ""))
+    if not run_id:
+        raise ValueError(
+            f"{notebook} names no run: execute all of it first, with a cell that calls rk.start_run(...), and save it"
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / f"{name}.html").write_text(page(notebook), encoding="utf-8")
+        if picture := cover(node):
+            (folder / "cover.png").write_bytes(picture[0])
+            (folder / "cover.txt").write_text(picture[1], encoding="utf-8")
+        records.attach(run_id, folder, "page")
+    records.attach(run_id, notebook, "notebook")
+    _tag(tracking.open_database(), run_id, node, notebook.name)
+    return run_id
+
+
+def _tag(client: Any, run_id: str, node: Any, file: str) -> None:
+    """Write beside the run what the gallery shows of the notebook."""
+    client.set_tag(run_id, "title", cells.title_of(node) or Path(file).stem)
+    if not client.get_run(run_id).data.tags.get("notebook"):
+        client.set_tag(run_id, "notebook", provenance.facts(node)["notebook"] or file)
+    failures = [block["sentence"] for block in cells.blocks(node) if block["kind"] == "error"]
+    if failures:
+        client.set_tag(run_id, "error", failures[0][:500])
+
+
+def cover(notebook: Any) -> tuple[bytes, str] | None:
+    """Choose the picture that stands for a notebook, as a small PNG with its alt sentence; None without pictures.
+
+    It is the picture of the cell tagged ``cover``, else the last one before the answer, else the last.
+    """
+    _, node = _open(notebook)
+    found = cells.blocks(node)
+    if tagged := [block for block in found if block["kind"] == "figure" and block["cover"]]:
+        found = tagged
+    answered = next((place for place, block in enumerate(found) if block["kind"] == "answer"), len(found))
+    figures = [block for block in found[:answered] if block["kind"] == "figure"]
+    figures = figures or [block for block in found if block["kind"] == "figure"]
+    figures = [block for block in figures if not block["src"].startswith("data:image/svg")]
+    return (_small(figures[-1]["src"]), figures[-1]["alt"]) if figures else None
+
+
+def _small(source: str) -> bytes:
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+        small = picture.convert("RGB")
+        small.thumbnail((_COVER_WIDTH, 4 * _COVER_WIDTH), Image.Resampling.LANCZOS)
+        small.quantize(128).save(drawn, format="png", optimize=True)
+    return drawn.getvalue()
+
+
+def _data_uri(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+
+
+def _open(notebook: Any) -> tuple[str, Any]:
+    """Return a notebook's name and content; refuse what is no notebook, in words."""
+    import nbformat
+
+    if not isinstance(notebook, str | Path):
+        return str(notebook.metadata.get("title", "notebook")), notebook
+    path = Path(notebook)
+    try:
+        return path.stem, nbformat.read(path, as_version=4)
+    except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise ValueError(f"{path} is no Jupyter notebook: {str(error).splitlines()[0][:200]}") from error
+
+
+def _contents(found: list[cells.Block]) -> list[tuple[str, str]]:
+    """List id and words of the second-level headings, for pages long enough to need a list."""
+    import bs4
+
+    heads = [
+        (str(heading["id"]), heading.get_text(" ", strip=True))
+        for block in found
+        if block["kind"] == "prose"
+        for heading in bs4.BeautifulSoup(block["html"], "html.parser").find_all("h2")
+    ]
+    return heads if len(heads) >= 3 else []
