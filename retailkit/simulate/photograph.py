@@ -65,30 +65,37 @@ def expose(canvas: np.ndarray, room: np.ndarray, view: np.ndarray, size: int) ->
 
 
 def develop(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
-    """Lens, light and sensor: blur, uneven light, colour cast, contrast, noise."""
+    """Lens, light and sensor: blur, uneven light, colour cast, automatic exposure, noise."""
     size = photo.shape[0]
-    lamp = rng.uniform(1 - rng.uniform(0, 0.5), 1.1, (3, 3, 1)) * rng.normal(1, 0.06, 3) * rng.uniform(0.8, 1.25)
+    lamp = rng.uniform(1 - rng.uniform(0, 0.5), 1.1, (3, 3, 1)) * rng.normal(1, 0.06, 3)
     field = cv2.resize(lamp.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-    image = cv2.multiply(_lens(rng, photo), field, dtype=cv2.CV_8U)
-    curve = 255 * (np.linspace(0, 1, 256) ** np.exp(rng.normal(-0.1, 0.25)))
-    floor, top = rng.uniform(0, 25) * (rng.random() < 0.5), rng.uniform(225, 255)
-    image = cv2.LUT(image, (floor + curve * (top - floor) / 255).astype(np.uint8))
+    image = _expose_itself(rng, cv2.multiply(_lens(rng, photo), field, dtype=cv2.CV_8U))
     grain = rng.standard_normal((size, size), np.float32) * np.float32(rng.gamma(1.2, 3.0))
     return cv2.add(image, cv2.merge([grain, grain, grain]), dtype=cv2.CV_8U)
+
+
+def _expose_itself(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Stretch tones as a telephone does: near black to near white, middle tones to the middle; seldom quite right."""
+    dark, middle, bright = np.quantile(image[::6, ::6], [0.03, 0.5, 0.97])
+    tones = np.clip((np.arange(256) - dark) / max(bright - dark, 30.0), 0, 1.15)
+    centre = np.clip((middle - dark) / max(bright - dark, 30.0), 0.1, 0.9)
+    tones = tones ** np.clip(np.log(rng.normal(0.43, 0.06)) / np.log(centre), 0.6, 1.6)
+    black, white = rng.uniform(0, 35), rng.uniform(185, 250)
+    return cv2.LUT(image, np.clip(black + tones * (white - black), 0, 255).astype(np.uint8))
 
 
 def _lens(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
     """Blur by focus, by motion, or by few pixels; sometimes the phone's sharpening instead."""
     size, choice = photo.shape[0], rng.random()
-    if choice < 0.35:
-        return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.4, 1.6))
-    if choice < 0.45:
+    if choice < 0.22:
+        return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.4, 1.4))
+    if choice < 0.3:
         kernel = np.zeros((7, 7), np.float32)
         cv2.line(kernel, tuple(rng.integers(0, 7, 2).tolist()), (3, 3), 1.0, 1)
         return cv2.filter2D(photo, -1, kernel / kernel.sum())
-    if choice < 0.6:
+    if choice < 0.42:
         small = int(size * rng.uniform(0.4, 0.9))
         return cv2.resize(cv2.resize(photo, (small, small), interpolation=cv2.INTER_AREA), (size, size))
-    if choice < 0.75:
+    if choice < 0.72:
         return cv2.addWeighted(photo, 1.7, cv2.GaussianBlur(photo, (0, 0), 1.2), -0.7, 0)
     return photo

@@ -152,19 +152,21 @@ def draw_product(rng: np.random.Generator, kind: str, width: int, height: int, b
 def _print(rng: np.random.Generator, width: int, height: int, brand: np.ndarray) -> np.ndarray:
     """Print the artwork: ground, colour fields, a logo, a picture, lines of text."""
     ground, second, ink = brand
+    if abs(ground.mean() - ink.mean()) < 70:  # print is meant to be read
+        ink = np.full(3, 15.0) if ground.mean() > 128 else np.full(3, 245.0)
     art = np.empty((height, width, 3), np.uint8)
     art[:] = ground.clip(0, 255)
-    for _ in range(rng.integers(0, 3)):
+    for _ in range(rng.integers(0, 4)):
         top, tall = rng.random(), rng.uniform(0.05, 0.45)
         art[int(top * height) : int((top + tall) * height) + 1] = second if rng.random() < 0.6 else colour(rng)
     if rng.random() < 0.25:
         start = rng.integers(0, width)
         art[:, start : start + max(1, width // 4)] = second
-    if rng.random() < 0.55:
+    for _ in range(rng.integers(0, 3)):
         centre = (int(width * rng.uniform(0.25, 0.75)), int(height * rng.uniform(0.25, 0.8)))
         axes = (max(1, int(width * rng.uniform(0.15, 0.45))), max(1, int(height * rng.uniform(0.06, 0.25))))
         cv2.ellipse(art, centre, axes, rng.uniform(0, 180), 0, 360, colour(rng).tolist(), -1)
-    if rng.random() < 0.35:
+    if rng.random() < 0.4:
         _photograph(rng, art)
     _text(rng, art, ink)
     return art
@@ -175,7 +177,7 @@ def _photograph(rng: np.random.Generator, art: np.ndarray) -> None:
     height, width = art.shape[:2]
     top, left = int(height * rng.uniform(0.3, 0.7)), int(width * rng.uniform(0, 0.4))
     room = art[top : top + max(2, height // 3), left : left + max(2, int(width * 0.6))]
-    blobs = rng.uniform(20, 250, (3, 3, 3)).astype(np.float32) * 0.5 + colour(rng).astype(np.float32) * 0.5
+    blobs = rng.uniform(0, 255, (5, 4, 3)).astype(np.float32) * 0.7 + colour(rng).astype(np.float32) * 0.3
     blend = cv2.resize(blobs, (room.shape[1], room.shape[0]), interpolation=cv2.INTER_CUBIC)
     room[:] = blend.clip(0, 255)
 
@@ -191,10 +193,10 @@ def _text(rng: np.random.Generator, art: np.ndarray, ink: np.ndarray) -> None:
         cv2.putText(art, word, (int(width * 0.08), base), int(rng.integers(0, 5)), scale, ink.tolist(), thick)
     else:
         art[base : base + max(1, height // 9), width // 6 : -(width // 6) or None] = ink
-    for line in range(rng.integers(0, 5)):
+    for line in range(rng.integers(1, 6)):
         row = base + int(height * (0.08 + 0.07 * line))
         end = int(width * rng.uniform(0.4, 0.9))
-        art[row : row + max(1, height // 40), width // 8 : end] = ink * 0.7 + 35
+        art[row : row + max(1, height // 40), width // 8 : end] = ink * 0.85 + 15
 
 
 def _shading(rng: np.random.Generator, kind: str, across: np.ndarray, half: np.ndarray) -> np.ndarray:
