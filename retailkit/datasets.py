@@ -78,7 +78,11 @@ def load(
     simulated = known is not None and known.kind == "simulated"
     if simulator_options and not simulated:
         raise DataError(f"{name} is not simulated and takes no {', '.join(sorted(simulator_options))}")
-    folder = _simulate(known, photos, seed, simulator_options) if known and simulated else _place(name, known)
+    if known and simulated:
+        wanted = {**simulator_options, "seed": seed} | ({} if photos is None else {"photos": photos})
+        folder = _simulate(known, wanted, progress)
+    else:
+        folder = _place(name, known)
     images = read_folder(known.name if known else folder.name, folder, known, progress)
     if bad == "raise" and len(images.quarantine):
         raise DataError(f"{folder} holds {len(images.quarantine)} problems:\n{_first_rows(images.quarantine)}")
@@ -121,13 +125,13 @@ def find(name: str) -> Path | None:
     return None
 
 
-def _simulate(known: Card, photos: int | None, seed: int, options: dict[str, Any]) -> Path:
+def _simulate(known: Card, wanted: dict[str, Any], progress: bool) -> Path:
     """Make the photographs of a simulated set once per options and version of the simulator."""
     module_name, _, function_name = known.simulator.partition(":")
     module = importlib.import_module(module_name)
     simulator = getattr(module, function_name)
-    wanted = {**options, "seed": seed} | ({} if photos is None else {"photos": photos})
-    _check_options(known, simulator, wanted)
+    taken = inspect.signature(simulator).parameters
+    wanted = _check_options(known, simulator, wanted)
     text = json.dumps({"options": wanted, "code": _code_digest(module)}, sort_keys=True, default=repr)
     home = project.folder("datasets") / known.name
     target = home / hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -137,7 +141,7 @@ def _simulate(known: Card, photos: int | None, seed: int, options: dict[str, Any
     with tempfile.TemporaryDirectory(prefix=".making-", dir=home, ignore_cleanup_errors=True) as scratch:
         work = Path(scratch) / "photographs"  # one below: the scratch folder itself is closed to other users
         work.mkdir()
-        simulator(work, **wanted)
+        simulator(work, **wanted, **({"progress": progress} if "progress" in taken else {}))
         try:
             work.rename(target)
         except OSError:
@@ -146,13 +150,16 @@ def _simulate(known: Card, photos: int | None, seed: int, options: dict[str, Any
     return target
 
 
-def _check_options(known: Card, simulator: Callable[..., Any], given: dict[str, Any]) -> None:
-    taken = list(inspect.signature(simulator).parameters)[1:]
+def _check_options(known: Card, simulator: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The options with the simulator's defaults filled in, so that 'none' and 'the default' are one set."""
+    first, *rest = inspect.signature(simulator).parameters.values()
+    taken = {one.name: one.default for one in rest if one.name != "progress"}
     for option in given:
         if option not in taken:
             near = get_close_matches(option, taken, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"it takes {', '.join(taken)}"
             raise DataError(f"the simulator of {known.name} takes no '{option}': {hint}")
+    return {name: default for name, default in taken.items() if default is not first.empty} | given
 
 
 def _code_digest(module: Any) -> str:

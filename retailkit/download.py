@@ -17,7 +17,8 @@ from retailkit.cards import DataError
 
 ATTEMPTS = 5
 TIMEOUT = 30  # seconds without a byte
-CHUNK = 256 * 1024
+PAUSE = 1.0  # seconds before the second try, doubled with every further one
+CHUNK = 16 * 1024  # bytes; what a cut connection costs at most
 LARGEST_RATIO, FREE_BYTES = 100, 2**30  # photographs hardly shrink: 100 times an archive's size, or 1 GiB
 
 
@@ -73,8 +74,8 @@ class Resuming:
     rest is asked for with ``Range`` and ``If-Range``, so a file that changed meanwhile is sent whole again.
     """
 
-    def __init__(self, partial: Path, progress: bool = True, pause: float = 1.0) -> None:
-        self.partial, self.progress, self.pause = partial, progress, pause
+    def __init__(self, partial: Path, progress: bool = True) -> None:
+        self.partial, self.progress = partial, progress
         self.memo = partial.with_suffix(".json")
 
     def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
@@ -91,7 +92,7 @@ class Resuming:
             except requests.RequestException as error:
                 raise DataError(f"{url} cannot be downloaded: {error}") from error
             if attempt < ATTEMPTS:
-                time.sleep(self.pause * 2 ** (attempt - 1))
+                time.sleep(PAUSE * 2 ** (attempt - 1))
         kept = self.partial.stat().st_size if self.partial.exists() else 0
         raise DataError(
             f"{url} cannot be reached after {ATTEMPTS} tries: {reason}."
