@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,26 @@ def house(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("RETAILKIT_HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def fresh_database(tmp_path_factory) -> Path:
+    """A tracking database without runs: making one takes MLflow seconds, a copy takes none."""
+    from retailkit.lab import tracking
+
+    home = tmp_path_factory.mktemp("fresh")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETAILKIT_HOME", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        tracking.open_database()
+    return home / "mlruns" / "mlflow.db"
+
+
+@pytest.fixture
+def ready_house(house, fresh_database) -> Path:
+    """A project folder whose tracking database is there already."""
+    shutil.copyfile(fresh_database, house / "mlruns" / "mlflow.db")
+    return house
 
 
 @pytest.fixture

@@ -268,7 +268,7 @@ class Run:
             RUN_MIME: {
                 "run_id": self.id,
                 "study": self.study,
-                "tracking_uri": tracking._redacted(tracking.uri()),
+                "tracking_uri": tracking.redacted(tracking.uri()),
                 "parameters": json.loads(json.dumps(shown, default=str)),
                 "seed": self.seed,
                 "code": {**self._code, "packages": project.packages()},

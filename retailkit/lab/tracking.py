@@ -51,26 +51,35 @@ def open_database() -> "MlflowClient":
         project.folder("mlruns/artifacts")
     import mlflow
     from filelock import FileLock
+    from sqlalchemy.exc import SQLAlchemyError
 
     if file:
         _ours = address
     mlflow.set_tracking_uri(address)
-    client = mlflow.MlflowClient(address)
     try:
         if not file:
-            client.search_experiments(max_results=1)
-            return client
+            return _client(address)
         import mlflow.store.tracking.sqlalchemy_store  # half a second that others need not wait for
 
         with FileLock(project.folder("mlruns") / ".lock"):
-            client.search_experiments(max_results=1)
+            client = _client(address)
             _bring_home(file)
-    except (mlflow.MlflowException, sqlite3.Error, OSError) as error:
-        raise project.ProjectError(f"Cannot open the tracking database '{_redacted(address)}': {error}") from error
+        return client
+    except (mlflow.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise project.ProjectError(f"Cannot open the tracking database '{redacted(address)}': {reason}") from error
+
+
+def _client(address: str) -> "MlflowClient":
+    """Connect, and ask something, which makes the tables where there are none."""
+    import mlflow
+
+    client = mlflow.MlflowClient(address)
+    client.search_experiments(max_results=1)
     return client
 
 
-def _redacted(address: str) -> str:
+def redacted(address: str) -> str:
     """The address without its password."""
     return re.sub(r"//[^/@]*@", "//", address)
 
