@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,10 @@ def interval(
         few (Hesterberg 2015: the bootstrap's spread is too small by sqrt((n - 1) / n), and Student's t is
         wider than the normal). For counts, amounts, and any statistic.
         `normal`: value ± t · spread of the replicates. Symmetric; for differences.
-        `share`: the same in log-odds, so that the ends stay within 0 and 1. For shares such as recall or AP.
+        `share`: in log-odds, so that the ends stay within 0 and 1, and moved by the bias that the
+        replicates show (Davison & Hinkley 1997, sections 5.2 and 5.3). For recall, average precision and other shares.
     units : int
-        Number of independent units resampled. 0: unknown, taken as many.
+        Number of independent units resampled. 0: unknown, taken as many. 1: no interval (nan).
     unit_name : str
 
     Raises
@@ -136,7 +137,7 @@ def interval(
     """
     known = np.asarray(replicates, dtype=float)
     known = known[np.isfinite(known)]
-    if not np.isfinite(value) or len(known) < 2:
+    if not np.isfinite(value) or len(known) < 2 or units == 1:  # one unit says nothing about others
         return Estimate(float(value), np.nan, np.nan, level, units, unit_name)
     if method not in METHODS:
         raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
@@ -165,9 +166,12 @@ def _share(value: float, known: NDArray, reach: float, level: float, units: int)
     if value in (0, 1):  # no spread to see: as many units without, or with, a single exception (Wilson 1927)
         edge = wilson(round(value * max(units, 1)), max(units, 1), level)
         return np.array([edge.low, edge.high])
-    spread = known.std(ddof=1) / (value * (1 - value))  # delta method: d log-odds = d value / (value (1 - value))
-    odds = np.log(value / (1 - value)) + np.array([-reach, reach]) * spread
-    return 1 / (1 + np.exp(-odds))
+    edge = value * (1 - value) / 10  # a replicate of exactly 0 or 1 has no log-odds
+    odds = special.logit(np.clip(known, edge, 1 - edge))
+    bias = odds.mean() - special.logit(value)
+    ends = special.logit(value) - bias + np.array([-reach, reach]) * odds.std(ddof=1)
+    low, high = special.expit(ends)
+    return np.array([min(low, value), max(high, value)])
 
 
 METHODS = {"percentile": _percentile, "normal": _normal, "share": _share}

@@ -29,10 +29,16 @@ def measure(matches: Matches, weights: NDArray[np.floating], confidence: float) 
 def _measure(matches: Matches, weights: NDArray[np.floating], confidence: float) -> dict[str, NDArray[np.float64]]:
     precision = [class_precision(matches, label, weights) for label in range(len(matches.names))]
     ap = np.stack([average(curves) for curves in precision], axis=-1)  # resamples, levels, classes
-    fine = {"ap": ap.mean(axis=1), "ap50": ap[:, 0], "ap75": ap[:, np.abs(matches.ious - 0.75).argmin()]}
+    fine = {"ap": ap.mean(axis=1), "ap50": at_overlap(ap, matches, 0.5), "ap75": at_overlap(ap, matches, 0.75)}
     fine |= hit_rates(matches, weights, confidence)
     result = {metric: np.column_stack([mean_present(values), values]) for metric, values in fine.items()}
     return result | count_errors(matches, weights, confidence)
+
+
+def at_overlap(ap: NDArray[np.float64], matches: Matches, overlap: float) -> NDArray[np.float64]:
+    """Pick one overlap from (resamples, levels, classes); nan where the matches were not made at it."""
+    place = np.flatnonzero(np.isclose(matches.ious, overlap))
+    return ap[:, place[0]] if len(place) else np.full_like(ap[:, 0], np.nan)
 
 
 def mean_present(values: NDArray[np.float64]) -> NDArray[np.float64]:

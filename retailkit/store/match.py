@@ -11,7 +11,7 @@ IOUS = np.linspace(0.5, 0.95, 10, dtype=np.float32)
 CORNERS = ["x1", "y1", "x2", "y2"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Matches:
     """Detections with their verdicts, and the number of truths beside them.
 
@@ -40,6 +40,9 @@ class Matches:
     confidence: NDArray[np.float64]
     correct: NDArray[np.bool_]
     truths: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return f"Matches: {len(self.photo)} detections and {self.truths.sum()} truths on {len(self.photos)} photographs"
 
     @cached_property
     def by_class(self) -> list[NDArray[np.intp]]:
@@ -71,8 +74,8 @@ def match(
     `ultralytics` 8.4 does in `BaseValidator.match_predictions`, in the same arithmetic (32-bit).
 
     >>> shelf = pd.DataFrame({"photo": "a", "class_name": "empty", "x1": [0], "y1": 0, "x2": 10, "y2": 10})
-    >>> match(shelf, shelf.assign(confidence=0.9, x2=8), ["empty"]).correct[0].sum()  # overlap 0.8: 0.50 to 0.75
-    np.int64(6)
+    >>> match(shelf, shelf.assign(confidence=0.9, x2=8), ["empty"]).correct[0].sum()  # overlap 0.8: 0.50 to 0.80
+    np.int64(7)
 
     Parameters
     ----------

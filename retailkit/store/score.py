@@ -31,7 +31,7 @@ SHARES = ["ap", "ap50", "ap75", "precision", "recall"]  # between 0 and 1; the o
 EVERY = "all"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
     """What `score_boxes` gives: matches, and as many of their resamples as one asks for.
 
@@ -52,6 +52,9 @@ class Score:
     confidence: float = 0.25
     repetitions: int = 1000
     seed: int = 0
+
+    def __repr__(self) -> str:
+        return f"Score of {len(self.groups)} photographs in {self.units} groups: ap50 {self.estimate('ap50')}"
 
     @property
     def units(self) -> int:
