@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from photo_folders import make_folder
 from PIL import Image, ImageOps
 
-from retailkit.datasets import DataError, ImageSet, leakage, load, split
-from retailkit.photos import BOXES, QUARANTINE
+from retailkit.datasets import DataError, ImageSet, describe_split, leakage, load, split
+from retailkit.datasets.photos import BOXES, QUARANTINE
 
 
 def image_set(groups, boxes, order=None):
@@ -154,3 +154,20 @@ def test_the_published_split_of_shelf_gaps_leaks_and_ours_does_not(real_data, ho
 def test_one_video_cannot_be_split(real_data, house):
     with pytest.raises(DataError, match="all 25 photographs of shelf_products are one group"):
         split(load("shelf_products"))
+
+
+def test_description_counts_both_sides_and_the_leak_of_a_careless_split(real_data):
+    images = load("shelf_gaps")
+    train, test = split(images)
+    table = describe_split(train, test).set_index("side")
+    assert table["photographs"].iloc[:2].sum() == len(images)
+    assert table["empty boxes"].iloc[:2].sum() == (images.boxes["class_name"] == "empty").sum()
+    assert table.loc["kept back", "twins in training"] == 0
+    assert table.loc["kept back, had groups been ignored", "twins in training"] > 0
+
+
+def test_counts_keep_photographs_without_boxes(tmp_path):
+    images = load(make_folder(tmp_path / "set"))
+    counts = images.counts()
+    assert len(counts) == len(images) * len(images.names)
+    assert counts["boxes"].sum() == len(images.boxes)

@@ -5,9 +5,8 @@
     >>> len(leakage(train, test))                                                 # doctest: +SKIP
     0
 
-The parts: `retailkit.cards` (whose data it is), `retailkit.download`, `retailkit.labels` (one line, one box),
-`retailkit.reading` (folder to tables), `retailkit.photos` (`ImageSet`), `retailkit.lookalikes` (near-duplicates)
-and `retailkit.splits`.
+The parts: `catalogue` (cards: whose data it is), `download`, `labels` (one line, one box), `reading` (folder to
+tables), `photos` (`ImageSet`), `lookalikes` (near-duplicates) and `splits`.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from typing import Any
 
 import pandas as pd
 
-from retailkit.cards import Card, DataError, card, card_files, read_card
+from retailkit.datasets.catalogue import Card, DataError, card, card_files, read_card
+from retailkit.datasets.photos import ImageSet
+from retailkit.datasets.reading import digest, read_folder
+from retailkit.datasets.splits import describe_split, leakage, split
 from retailkit.lab import project
-from retailkit.photos import ImageSet
-from retailkit.reading import digest, read_folder
-from retailkit.splits import leakage, split
 
 __all__ = [
-    "Card", "DataError", "ImageSet", "card", "cards", "check", "digest", "find", "get", "leakage",
+    "Card", "DataError", "ImageSet", "card", "cards", "check", "describe_split", "digest", "find", "get", "leakage",
     "list_cards", "load", "split",
 ]  # fmt: skip
 
@@ -217,7 +216,7 @@ def get(name: str, progress: bool = True) -> Path:
     DataError
         No address (with how to get it by hand), no connection, wrong checksum, or an archive that is unsafe.
     """
-    from retailkit.download import fetch, unpack
+    from retailkit.datasets.download import fetch, unpack
 
     known = card(name)
     if known.kind == "simulated":

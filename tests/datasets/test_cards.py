@@ -3,8 +3,8 @@
 import pytest
 
 from retailkit import datasets
-from retailkit.cards import read_card
 from retailkit.datasets import DataError
+from retailkit.datasets.catalogue import read_card
 
 GOOD = """\
 name: shop

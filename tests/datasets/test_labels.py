@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retailkit.labels import Box, LabelProblem, parse_line, read_labels
+from retailkit.datasets.labels import Box, LabelProblem, parse_line, read_labels
 
 NAMES = ["empty", "disorganized"]
 

@@ -14,8 +14,8 @@ import zipfile
 import pytest
 from photo_folders import make_folder
 
-from retailkit import datasets, download
-from retailkit.datasets import DataError
+from retailkit import datasets
+from retailkit.datasets import DataError, download
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

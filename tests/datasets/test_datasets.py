@@ -304,7 +304,7 @@ def test_fingerprints_are_remembered_outside_the_data_folder(shop, house, monkey
     first = load("shop")
     assert snapshot(shop) == before
     (kept,) = (house / ".cache" / "photos").iterdir()
-    monkeypatch.setattr("retailkit.reading.inspect_photo", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr("retailkit.datasets.reading.inspect_photo", lambda path: pytest.fail("read again"))
     again = load("shop")
     pd.testing.assert_frame_equal(first.photos, again.photos)
     monkeypatch.undo()

@@ -7,7 +7,7 @@ import pytest
 from photo_folders import scene
 from PIL import Image, ImageEnhance, ImageOps
 
-from retailkit.lookalikes import NEAR_BITS, Prints, components, fingerprint, groups, pairs
+from retailkit.datasets.lookalikes import NEAR_BITS, Prints, components, fingerprint, groups, pairs
 
 
 def saved(picture, quality):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from retailkit import lookalikes
-from retailkit.cards import DataError
-from retailkit.photos import ImageSet, chance
-from retailkit.reading import inspect_photo
+from retailkit.datasets import lookalikes
+from retailkit.datasets.catalogue import DataError
+from retailkit.datasets.photos import ImageSet, chance
+from retailkit.datasets.reading import inspect_photo
 
 
 def split(images: ImageSet, test: float = 0.3, seed: int = 0) -> tuple[ImageSet, ImageSet]:
@@ -101,6 +101,39 @@ def leakage(train: ImageSet, test: ImageSet) -> pd.DataFrame:
         "bits": found["bits"],
         "mirrored": found["mirrored"],
     })  # fmt: skip
+
+
+def describe_split(train: ImageSet, test: ImageSet, seed: int = 0) -> pd.DataFrame:
+    """Tabulate what is on either side, and how many photographs have a twin on the training side.
+
+    Parameters
+    ----------
+    train, test : ImageSet
+        As `split` gives them.
+    seed : int
+        Draws the split photograph by photograph that the last row shows for comparison.
+
+    Returns
+    -------
+    DataFrame
+        A row for training, one for kept back, one for photographs kept back without regard to groups: photographs,
+        groups, boxes of each class, and `twins in training`.
+    """
+    everything = sorted([*train.photos["photo"], *test.photos["photo"]], key=lambda photo: chance(seed, photo))
+    careless = set(everything[: len(test)])
+    sides = {"training": train, "kept back": test}
+    rows = [_side(name, side, 0 if side is train else len(leakage(train, test))) for name, side in sides.items()]
+    whole = pd.concat([train.photos, test.photos], ignore_index=True)
+    alone = whole.loc[~whole["photo"].isin(careless), "group"]
+    leaked = int(whole.loc[whole["photo"].isin(careless), "group"].isin(alone).sum())
+    rows.append({"side": "kept back, had groups been ignored", "photographs": len(careless), "twins in training": leaked})
+    return pd.DataFrame(rows).convert_dtypes()
+
+
+def _side(name: str, images: ImageSet, twins: int) -> dict[str, object]:
+    facts = images.profile()
+    boxes = {f"{label} boxes": facts[f"boxes_{label}"] for label in images.names}
+    return {"side": name, "photographs": len(images), "groups": facts["groups"], **boxes, "twins in training": twins}
 
 
 def _prints(images: ImageSet) -> lookalikes.Prints:

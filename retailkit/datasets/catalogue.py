@@ -93,7 +93,7 @@ def card(name: str) -> Card:
 def card_files() -> dict[str, Path]:
     """Find every card: the project's own come before those that retailkit brings."""
     found: dict[str, Path] = {}
-    for folder in (project.root() / "datasets", Path(__file__).resolve().parents[1] / "datasets"):
+    for folder in (project.root() / "datasets", Path(__file__).resolve().parents[2] / "datasets"):
         for path in sorted(folder.glob("*.yaml")):
             found.setdefault(path.stem, path)
     return found

@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from retailkit import lookalikes
-from retailkit.cards import Card, DataError
+from retailkit.datasets import lookalikes
+from retailkit.datasets.catalogue import Card, DataError
+from retailkit.datasets.labels import read_labels
+from retailkit.datasets.photos import BOXES, PHOTOS, QUARANTINE, SMALLEST, SUFFIXES, ImageSet, find_photos, walk
 from retailkit.lab import project
-from retailkit.labels import read_labels
-from retailkit.photos import BOXES, PHOTOS, QUARANTINE, SMALLEST, SUFFIXES, ImageSet, find_photos, walk
 
 CONTENT = SUFFIXES | {".txt", ".csv", ".tsv", ".json", ".parquet", ".npy", ".rda", ".gif", ".mp4"}
 DRAFT = 128  # a JPEG is decoded at the smallest scale above this: an eighth of the time for large photographs

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from retailkit.cards import Card, DataError
+from retailkit.datasets.catalogue import Card, DataError
 
 if TYPE_CHECKING:
-    from retailkit.lookalikes import Prints
+    from retailkit.datasets.lookalikes import Prints
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 SMALLEST = 10  # pixels; ultralytics refuses smaller photographs
@@ -108,6 +108,12 @@ class ImageSet:
             raise DataError(f"cannot draw {n} of the {len(self.photos)} photographs of {self.name}")
         order = sorted(self.photos["photo"], key=lambda photo: chance(seed, photo))
         return self.subset(order[:n])
+
+    def counts(self) -> pd.DataFrame:
+        """Count the boxes of each class on each photograph, zeros included: photo, class_name, boxes."""
+        table = pd.crosstab(self.boxes["photo"], self.boxes["class_name"])
+        table = table.reindex(index=list(self.photos["photo"]), columns=list(self.names), fill_value=0)
+        return table.rename_axis(index="photo", columns="class_name").stack().rename("boxes").reset_index()
 
     def profile(self) -> dict[str, Any]:
         """Count what is there: photographs, groups, boxes, boxes per class, and what was set aside."""

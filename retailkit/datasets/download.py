@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from retailkit.cards import DataError
+from retailkit.datasets.catalogue import DataError
 
 ATTEMPTS = 5
 TIMEOUT = 30  # seconds without a byte
