@@ -110,7 +110,7 @@ def interval(
     """Turn a figure and its resampled replicates into an estimate with an interval.
 
     >>> print(interval(0.5, np.random.default_rng(0).normal(0.5, 0.1, 4000), method="share", units=40))
-    0.500 (95 % interval 0.306 to 0.694)
+    0.500 (95 % interval 0.300 to 0.703)
 
     Parameters
     ----------
@@ -125,7 +125,10 @@ def interval(
         wider than the normal). For counts, amounts, and any statistic.
         `normal`: value ± t · spread of the replicates. Symmetric; for differences.
         `share`: in log-odds, so that the ends stay within 0 and 1, and moved by the bias that the
-        replicates show (Davison & Hinkley 1997, sections 5.2 and 5.3). For recall, average precision and other shares.
+        replicates show (Davison & Hinkley 1997, sections 5.2 and 5.3). For recall, average precision and other
+        shares. Of 500 such 95 % intervals of AP50 in a statistical world (tests/store/test_interval_coverage.py) the
+        truth lay in 93.4 % with 40 groups and in 93.2 % with 160, in 92.4 % near 0.8 and 93.4 % near 0. Plain
+        percentiles did worse (near 0.8: 82 %): AP is too high in small samples, by a fifth to half a standard error.
     units : int
         Number of independent units resampled. 0: unknown, taken as many. 1: no interval (nan).
     unit_name : str
@@ -164,8 +167,8 @@ def _share(value: float, known: NDArray, reach: float, level: float, units: int)
     if not 0 <= value <= 1:
         raise ValueError(f"a share lies between 0 and 1, but the value is {value}")
     if value in (0, 1):  # no spread to see: as many units without, or with, a single exception (Wilson 1927)
-        edge = wilson(round(value * max(units, 1)), max(units, 1), level)
-        return np.array([edge.low, edge.high])
+        certain = wilson(round(value * max(units, 1)), max(units, 1), level)
+        return np.array([certain.low, certain.high])
     edge = value * (1 - value) / 10  # a replicate of exactly 0 or 1 has no log-odds
     odds = special.logit(np.clip(known, edge, 1 - edge))
     bias = odds.mean() - special.logit(value)
