@@ -152,8 +152,9 @@ def _open(notebook: Any) -> tuple[str, Any]:
     path = Path(notebook)
     try:
         return path.stem, nbformat.read(path, as_version=4)
-    except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise ValueError(f"{path} is no Jupyter notebook: {str(error).splitlines()[0][:200]}") from error
+    # JSON of another shape fails in any of these ways
+    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
+        raise ValueError(f"{path} is no Jupyter notebook: {(str(error).splitlines() or [""])[0][:200]}") from error
 
 
 def _contents(found: list[cells.Block]) -> list[tuple[str, str]]:
