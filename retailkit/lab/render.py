@@ -154,7 +154,8 @@ def _open(notebook: Any) -> tuple[str, Any]:
         return path.stem, nbformat.read(path, as_version=4)
     # JSON of another shape fails in any of these ways
     except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
-        raise ValueError(f"{path} is no Jupyter notebook: {(str(error).splitlines() or [""])[0][:200]}") from error
+        reason = str(error).partition("\n")[0][:200]
+        raise ValueError(f"{path} is no Jupyter notebook: {reason}") from error
 
 
 def _contents(found: list[cells.Block]) -> list[tuple[str, str]]:
