@@ -2,16 +2,19 @@
 
     weights, curve = train(data_yaml, minutes=4, folder=scratch)
 
-"stock" is ultralytics as it comes. "small-data" starts from the same blank model and has the same minutes:
+"stock" is ultralytics as it comes. "small-data" starts from the same blank model and has the same minutes.
+Measured on 333 photographs of shelves:
 
 =============================  ===========================================================================
 what                           why
 =============================  ===========================================================================
-batch of 8, a step for each    by default gradients of 64 photographs make one step: 5 steps an epoch here
-small photographs first        160 px cost 0.4 of 256 px, and coarse features come first
+batch of 16, a step for each   by default 64 photographs make one step: 5 steps an epoch here
+Muon in AdamW's place          mAP50 0.29 against 0.23 after 13 epochs; it costs 0.1 s a step on one core
+small photographs first        192 px cost 0.6 of 256 px, and coarse features come first
 learning rate by the clock     it ends its cosine exactly when the minutes end, however fast the machine is
 memory kept by the process     glibc hands large blocks back at every step: 98 against 66 ms a photograph
-channels last, idle cores      1.2 times faster; ultralytics leaves one core of two unused
+channels last                  1.2 times faster; ultralytics does so on CUDA alone
+idle cores used                ultralytics leaves one core of two unused
 average over 2 % of the steps  ultralytics' average looks back over 2,000 steps, more than there are
 no mosaic                      it pays over hundreds of epochs, not over twenty
 =============================  ===========================================================================
@@ -34,7 +37,7 @@ from retailkit.lab import project
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "small-data": {
-        "batch": 8, "nbs": 8, "lr0": 0.002, "warmup_epochs": 0, "cache": "ram", "deterministic": False,
+        "batch": 16, "nbs": 16, "lr0": 0.002, "warmup_epochs": 0, "cache": "ram", "deterministic": False,
         "mosaic": 0.0, "close_mosaic": 0, "scale": 0.2, "hsv_s": 0.5, "hsv_v": 0.3,
     },
     "stock": {},
@@ -103,20 +106,25 @@ def train(
     _check(model, recipe, minutes, epochs)
     project.quiet()
     device = _device()
-    import torch._dynamo  # noqa: F401 -- the first optimizer loads it, for up to 9 s of the budget
+    import torch._dynamo  # the first optimizer loads it, for up to 9 s of the budget
 
     from retailkit.store.training import SmallDataTraining, StockTraining
 
     kind = SmallDataTraining if recipe == "small-data" else StockTraining
     folder = Path(folder).resolve()
     budget = {"epochs": epochs or 100, "time": minutes / 60 if minutes else None}
-    with _speed(recipe, minutes, device), _silence():
+    ours_on_cpu = recipe == "small-data" and device == "cpu"
+    # sums over two threads differ in the last digit, and so would weights: a budget of epochs gets one
+    threads = idle_cores() if minutes else 1
+    with _fast_memory(ours_on_cpu), _silence():
         started = time.time()
         settings = {"data": str(data_yaml), "model": model, "imgsz": size, "seed": seed, "device": device}
         places = {"project": str(folder.parent), "name": folder.name}
         trainer = kind(overrides={**SHARED, **SETTINGS[recipe], **settings, **places, **budget})
         trainer.started, trainer.cap = started, epochs
         curve = _follow(trainer, recipe, progress)
+        if ours_on_cpu:
+            torch.set_num_threads(threads)
         trainer.train()
     return trainer.last, pd.DataFrame(curve)
 
@@ -199,31 +207,23 @@ def _silence() -> Iterator[None]:
 
 
 @contextmanager
-def _speed(recipe: str, minutes: float | None, device: str) -> Iterator[None]:
-    """Use the idle cores and keep freed memory, for as long as training lasts; "stock" is left as it is.
-
-    A budget of epochs gets one thread: sums over two threads differ in the last digit, and so would weights.
-    """
+def _fast_memory(wanted: bool) -> Iterator[None]:
+    """Keep freed memory for as long as training lasts, and leave the threads as they were found."""
     import torch
 
-    if recipe == "stock" or device != "cpu":
-        yield
-        return
-    import ultralytics.utils.torch_utils as torch_utils
-
-    threads, theirs = torch.get_num_threads(), torch_utils.NUM_THREADS
-    torch_utils.NUM_THREADS = idle_cores() if minutes else 1  # ultralytics sets this when training starts
-    _keep_freed_memory(True)
+    threads = torch.get_num_threads()  # ultralytics sets them too, to one less than there are cores
+    if wanted:
+        _keep_freed_memory(True)
     try:
         yield
     finally:
-        torch_utils.NUM_THREADS = theirs
         torch.set_num_threads(threads)
-        _keep_freed_memory(False)
+        if wanted:
+            _keep_freed_memory(False)
 
 
-def idle_cores(seconds: float = 0.5) -> int:
-    """Count the cores of this process that nobody else uses now; at least 1.
+def idle_cores(seconds: float = 0.5, most: int = 8) -> int:
+    """Count the cores of this process that nobody else uses now; at least 1, and at most what pays.
 
     Asked while nothing runs here. A second thread on a busy core makes the first one wait for it at every
     layer: measured 6 times slower than one thread alone.
@@ -232,7 +232,7 @@ def idle_cores(seconds: float = 0.5) -> int:
 
     busy = psutil.cpu_percent(interval=seconds, percpu=True)
     mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(busy))
-    return max(1, sum(busy[core] < 30 for core in mine if core < len(busy)))
+    return min(most, max(1, sum(busy[core] < 30 for core in mine if core < len(busy))))
 
 
 def _keep_freed_memory(keep: bool) -> None:
