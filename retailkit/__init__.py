@@ -15,11 +15,14 @@ _HOMES = {
     "split": "retailkit.datasets",
     "leakage": "retailkit.datasets",
     "start_run": "retailkit.lab.runs",
-    "read_runs": "retailkit.lab.runs",
+    "read_runs": "retailkit.lab.records",
     "Estimate": "retailkit.lab.intervals",
     "train_detector": "retailkit.store.detect",
     "load_detector": "retailkit.store.detect",
     "compare_scores": "retailkit.store.score",
+    "mean_score": "retailkit.store.score",
+    "list_notebooks": "retailkit.lab.execute",
+    "read_estimates": "retailkit.lab.records",
 }
 _ROOMS = {
     "datasets": "retailkit.datasets",

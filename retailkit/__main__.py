@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _known_errors() -> tuple[type[Exception], ...]:
-    from retailkit.cards import DataError  # here, since it takes pandas along
+    from retailkit.datasets.catalogue import DataError  # here, since it takes pandas along
 
     return (ProjectError, ParameterError, DataError)
 

@@ -126,7 +126,8 @@ def describe_split(train: ImageSet, test: ImageSet, seed: int = 0) -> pd.DataFra
     whole = pd.concat([train.photos, test.photos], ignore_index=True)
     alone = whole.loc[~whole["photo"].isin(careless), "group"]
     leaked = int(whole.loc[whole["photo"].isin(careless), "group"].isin(alone).sum())
-    rows.append({"side": "kept back, had groups been ignored", "photographs": len(careless), "twins in training": leaked})
+    careless_row = {"side": "kept back, had groups been ignored", "photographs": len(careless)}
+    rows.append(careless_row | {"twins in training": leaked})
     return pd.DataFrame(rows).convert_dtypes()
 
 

@@ -34,6 +34,7 @@ def estimates(
     sort: bool = True,
     digits: int = 2,
     level: float = 0.95,
+    empty: str = "",
     alt: str | None = None,
 ) -> Chart:
     """Draw estimates as dots with their intervals as bars, largest on top, each value printed at the right.
@@ -56,6 +57,8 @@ def estimates(
         Largest on top; else in the order given.
     level : float
         Confidence of the intervals, said in the alt sentence.
+    empty : str
+        A sentence to show where there are no rows; without it that is an error.
     alt : str, optional
         Alternative text in place of the one made from the data.
 
@@ -64,6 +67,8 @@ def estimates(
     ValueError
         A column is missing, there are no rows, or an estimate lies outside its own interval.
     """
+    if empty and not len(data):
+        return _sentence_alone(empty)
     frame = _estimate_frame(data, label, hue)
     order = frame.groupby(label, sort=False)["value"].max()
     names = list(order.sort_values(ascending=False).index if sort else order.index)
@@ -83,6 +88,15 @@ def estimates(
         if hue:
             axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(kinds), borderaxespad=0.2)
     return Chart(figure, alt or _estimates_sentence(frame, quantity, label, hue, digits, level))
+
+
+def _sentence_alone(sentence: str) -> Chart:
+    """A chart of nothing but the reason why there is none."""
+    with style():
+        figure, axes = canvas(height=0.9)
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, sentence, ha="center", va="center", color=INK)
+    return Chart(figure, sentence)
 
 
 def _estimate_frame(data: pd.DataFrame | Mapping[str, Any], label: str, hue: str | None) -> pd.DataFrame:

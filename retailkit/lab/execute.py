@@ -68,6 +68,22 @@ def find_notebook(name: str | Path) -> Path:
     raise project.ProjectError(f"There is no notebook '{name}'; {hint}")
 
 
+def list_notebooks() -> "pandas.DataFrame":
+    """List the project's notebooks with the question that each asks: notebook, question."""
+    import pandas
+
+    paths = sorted((project.root() / "notebooks").glob("*.ipynb"))
+    return pandas.DataFrame([(path.stem, _question(path)) for path in paths], columns=["notebook", "question"])
+
+
+def _question(path: Path) -> str:
+    """The first title in a notebook."""
+    lines = [
+        line for cell in _cells(path) if cell["cell_type"] == "markdown" for line in "".join(cell["source"]).split("\n")
+    ]
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), "")
+
+
 def parameters_of(notebook: str | Path) -> "pandas.DataFrame":
     """List a notebook's parameters: the typed lines of its cell tagged ``parameters``.
 
@@ -167,7 +183,7 @@ def run_notebook(
         No such notebook; ``mlruns/`` or the output's folder cannot be written.
     """
     path = find_notebook(notebook)
-    values = check_parameters(path, parameters or {}) if parameters else {}
+    values = check_parameters(path, parameters) if parameters else {}
     project.quiet()
     project.folder("mlruns/artifacts")
     target = Path(output).resolve() if output else None

@@ -56,6 +56,35 @@ def _row(run: Any, names: dict[str, str]) -> dict[str, Any]:
     }
 
 
+def read_estimates(metric: str, study: str | None = None, last: int | None = None) -> "pandas.DataFrame":
+    """Read one figure with its interval from every run that recorded it, newest first.
+
+    Parameters
+    ----------
+    metric : str
+        As it was recorded: ``"map50"``.
+    study : str, optional
+        One study; all by default.
+    last : int, optional
+        At most so many figures.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns run_id, study, label (study, data and when), value, low, high.
+    """
+    import pandas
+
+    columns = {f"metric.{metric}": "value", f"metric.{metric}_low": "low", f"metric.{metric}_high": "high"}
+    runs = read_runs(study)
+    if not set(columns) <= set(runs):
+        return pandas.DataFrame(columns=["run_id", "study", "label", "value", "low", "high"])
+    runs = runs.dropna(subset=list(columns)).rename(columns=columns).head(last or len(runs))
+    data = runs["param.data"].fillna("") if "param.data" in runs else ""
+    runs["label"] = runs["study"] + ", " + data + ", " + runs["started"].dt.strftime("%d %b %H:%M")
+    return runs[["run_id", "study", "label", "value", "low", "high"]].reset_index(drop=True)
+
+
 def artifact_path(run_id: str, name: str) -> Path:
     """Return a local path of a file or folder kept with a run, downloaded where the artifacts are remote.
 

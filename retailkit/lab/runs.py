@@ -26,6 +26,7 @@ from retailkit.lab.cells import ANSWER_MIME, RUN_MIME
 from retailkit.lab.records import artifact_path, attach, read_runs
 
 if TYPE_CHECKING:
+    import pandas
     from mlflow import MlflowClient
 
     from retailkit.lab.intervals import Estimate
@@ -173,6 +174,29 @@ class Run:
             values |= _values(name, estimate, exact)
         now = int(time.time() * 1000)
         self._client.log_batch(self.id, metrics=[Metric(name, value, now, 0) for name, value in values.items()])
+
+    def history(self, course: "pandas.DataFrame", step: str, name: str = "") -> None:
+        """Record how something went, step by step, so that MLflow draws its curves.
+
+        Parameters
+        ----------
+        course : pandas.DataFrame
+            A row per step, every other column a number: what was measured once, as a loss; no estimates.
+        step : str
+            The column that counts the steps.
+        name : str
+            Put before the columns' names: ``name.box``.
+        """
+        from mlflow.entities import Metric
+
+        now, prefix = int(time.time() * 1000), f"{name}." if name else ""
+        points = [
+            Metric(prefix + column, float(value), now, int(number))
+            for column in course.columns.drop(step)
+            for number, value in zip(course[step], course[column], strict=True)
+        ]
+        for first in range(0, len(points), 1000):  # MLflow's limit for one call
+            self._client.log_batch(self.id, metrics=points[first : first + 1000])
 
     def show(self, chart_or_frame: Shown, name: str) -> Shown:
         """Record a chart (picture and alt text) or a table (CSV), and return it so that the cell shows it.

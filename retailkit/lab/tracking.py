@@ -95,7 +95,8 @@ def _bring_home(file: Path) -> None:
             for (old,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}").fetchall():
                 before, found, tail = (old or "").rpartition("/mlruns/")
                 new = f"{home}/{tail.removeprefix('artifacts/')}"
-                if found and "://" not in before.removeprefix("file://") and old != new:
+                here = not found or "://" in before or old == new
+                if not here and (Path(new).exists() or not Path(old).exists()):
                     connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))
     connection.close()
 

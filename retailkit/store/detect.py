@@ -28,6 +28,7 @@ from retailkit.lab.runs import Run, artifact_path
 from retailkit.store.score import Score, choose_confidence, score_boxes
 
 BOXES = ["photo", "class_name", "x1", "y1", "x2", "y2", "confidence"]
+COURSE = ["epoch", "minutes", "photos", "size", "rate"]  # of a training curve, all but the parts of the loss
 LOWEST_CONFIDENCE = 0.001  # where a precision-recall curve starts; the same as in ultralytics' own validation
 
 
@@ -43,7 +44,7 @@ class Detector:
     ----------
     weights : Path
         The file that ultralytics loads.
-    names : list of str
+    names : tuple of str
         Class names, in the order of the class numbers.
     size : int
         Long side of a photograph, pixels, in training and in use.
@@ -60,7 +61,7 @@ class Detector:
     """
 
     weights: Path
-    names: list[str]
+    names: tuple[str, ...]
     size: int = 256
     confidence: float = 0.25
     recipe: str = "small-data"
@@ -98,9 +99,7 @@ class Detector:
         """
         paths = [Path(path) for path in (images.photos["path"] if isinstance(images, ImageSet) else images)]
         limit = self.confidence if confidence is None else confidence
-        found = [
-            _boxes(result, self.names) for result in self._results(paths, limit, max_det, batch, progress)
-        ]
+        found = [_boxes(result, self.names) for result in self._results(paths, limit, max_det, batch, progress)]
         _warn_if_cut(found, max_det)
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=BOXES)
 
@@ -111,7 +110,7 @@ class Detector:
             images.boxes,
             found,
             images.photos,
-            self.names,
+            list(self.names),
             confidence=self.confidence,
             repetitions=repetitions,
             seed=seed,
@@ -146,15 +145,20 @@ class Detector:
             settings = Path(scratch) / f"{name}.json"
             settings.write_text(json.dumps(self._settings(), indent=1))
             run.artifact(settings, folder="weights")
+        if len(self.curve):
+            run.history(self.curve, step="epoch", name=name)
         return replace(self, weights=artifact_path(run.id, f"weights/{name}.pt"))
+
+    def losses(self) -> pd.DataFrame:
+        """Give the course of training as a tidy frame: minutes, part (of the loss), loss."""
+        parts = [column for column in self.curve if column not in COURSE]
+        return self.curve.melt("minutes", parts, "part", "loss")
 
     def _settings(self) -> dict[str, Any]:
         kept = {key: value for key, value in asdict(self).items() if key not in ("weights", "curve")}
         return kept | {"curve": self.curve.to_dict("records")}
 
-    def _results(
-        self, paths: list[Path], confidence: float, max_det: int, batch: int, progress: bool
-    ) -> Iterable[Any]:
+    def _results(self, paths: list[Path], confidence: float, max_det: int, batch: int, progress: bool) -> Iterable[Any]:
         from tqdm import tqdm
 
         if not paths:
@@ -261,7 +265,8 @@ def load_detector(run_id: str, name: str = "detector") -> Detector:
     """
     weights = artifact_path(run_id, f"weights/{name}.pt")
     settings = json.loads(artifact_path(run_id, f"weights/{name}.json").read_text())
-    return Detector(weights=weights, **{**settings, "curve": pd.DataFrame(settings["curve"])})
+    kept = {"names": tuple(settings["names"]), "curve": pd.DataFrame(settings["curve"])}
+    return Detector(weights=weights, **{**settings, **kept})
 
 
 def _check_budget(minutes: float | None, epochs: int | None) -> None:
@@ -271,9 +276,7 @@ def _check_budget(minutes: float | None, epochs: int | None) -> None:
         if value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, Real):
-            raise TypeError(
-                f"{label}={value!r} is a {type(value).__name__}; a number above 0 is needed, for example 4"
-            )
+            raise TypeError(f"{label}={value!r} is a {type(value).__name__}; a number above 0 is needed, for example 4")
         if not 0 < float(value) < float("inf"):
             raise ValueError(f"{label}={value!r}: a finite number above 0 is needed, for example 4")
 
@@ -281,8 +284,7 @@ def _check_budget(minutes: float | None, epochs: int | None) -> None:
 def _check_images(images: ImageSet) -> None:
     if images.photos.empty or images.boxes.empty:
         raise ValueError(
-            f"{images.name} has {len(images.photos)} photographs and {len(images.boxes)} boxes: "
-            "nothing to learn from"
+            f"{images.name} has {len(images.photos)} photographs and {len(images.boxes)} boxes: nothing to learn from"
         )
     if len(images.quarantine):
         files = images.quarantine["file"].nunique()
@@ -315,7 +317,7 @@ def _working_confidence(detector: Detector, images: ImageSet, seed: int, photos:
     """The threshold of best F1 on (at most 100) training photographs, never on those scored later."""
     sample = images.sample(min(photos, len(images.photos)), seed=seed)
     found = detector.detect(sample, confidence=LOWEST_CONFIDENCE, progress=False)
-    return choose_confidence(score_boxes(sample.boxes, found, sample.photos, detector.names, repetitions=2))
+    return choose_confidence(score_boxes(sample.boxes, found, sample.photos, list(detector.names), repetitions=2))
 
 
 def _yolo(weights: Path) -> Any:
@@ -344,7 +346,7 @@ def _every_class_predictor() -> type:
     return EveryClassPredictor
 
 
-def _boxes(result: Any, names: list[str]) -> pd.DataFrame:
+def _boxes(result: Any, names: tuple[str, ...]) -> pd.DataFrame:
     corners = result.boxes.xyxy.cpu().numpy().astype(float)
     return pd.DataFrame(
         {

@@ -1,7 +1,7 @@
 """How well a detector finds boxes, and how sure that is: every metric with its bootstrap interval."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -45,6 +45,8 @@ class Score:
         Threshold for precision, recall and counts.
     repetitions, seed : int
         Resamples of the groups, and the seed that draws them.
+    truth, found : DataFrame
+        The boxes that were compared.
     """
 
     matches: Matches
@@ -52,6 +54,8 @@ class Score:
     confidence: float = 0.25
     repetitions: int = 1000
     seed: int = 0
+    truth: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
+    found: pd.DataFrame = field(default_factory=pd.DataFrame, compare=False)
 
     def __repr__(self) -> str:
         return f"Score of {len(self.groups)} photographs in {self.units} groups: ap50 {self.estimate('ap50')}"
@@ -115,6 +119,32 @@ class Score:
             for metric in METRICS
         ]
         return pd.DataFrame(rows).drop(columns=["level", "unit_name"])
+
+    def metrics(self) -> dict[str, Estimate]:
+        """Name every estimate as a run records it: map50, map75, map, recall, ... and map50_empty for a class."""
+        names = {"ap": "map", "ap50": "map50", "ap75": "map75"}
+        return {
+            names.get(metric, metric) + ("" if class_name == EVERY else f"_{class_name}"): self.estimate(
+                metric, class_name
+            )
+            for class_name in (EVERY, *self.matches.names)
+            for metric in METRICS
+        }
+
+    def placebo(self, seed: int = 0) -> "Score":
+        """Judge the same boxes on somebody else's photographs: what is left is luck, and should be near zero.
+
+        Every photograph gets the boxes found on the next one in a random circle over the groups.
+        """
+        order = np.random.default_rng(seed).permutation(len(self.matches.photos))
+        order = order[np.argsort(self.groups[order], kind="stable")]  # next to its own group comes another one
+        shift = max(1, int(np.bincount(np.unique(self.groups, return_inverse=True)[1]).max()))
+        photos = np.array(self.matches.photos, dtype=object)[order]
+        elsewhere = dict(zip(photos, np.roll(photos, shift), strict=True))
+        swapped = self.found.assign(photo=self.found["photo"].map(elsewhere))
+        listed = pd.DataFrame({"photo": self.matches.photos, "group": self.groups})
+        names = list(self.matches.names)
+        return score_boxes(self.truth, swapped, listed, names, self.confidence, self.repetitions, self.seed)
 
     def curve(self, level: float = 0.95) -> pd.DataFrame:
         """Draw the precision-recall curve at overlap 0.5: class, recall, precision, low, high.
@@ -198,7 +228,8 @@ def score_boxes(
         raise ValueError(f"photo {photos['photo'][twice].iloc[0]!r} is listed twice")
     photos = photos.sort_values("photo")
     matches = match(truth, found, list(names), list(photos["photo"]))
-    return Score(matches, photos["group"].astype(str).to_numpy(dtype=object), confidence, repetitions, seed)
+    groups = photos["group"].astype(str).to_numpy(dtype=object)
+    return Score(matches, groups, confidence, repetitions, seed, truth, found)
 
 
 def choose_confidence(score: Score, by: str = "f1") -> float:
