@@ -36,6 +36,11 @@ def wing(path: Path) -> str:
     return first if first in WINGS else "datasets"
 
 
+def is_module(room: str) -> bool:
+    """Whether a name below retailkit is a module or a folder of them, not a verb."""
+    return (PACKAGE / f"{room}.py").exists() or (PACKAGE / room).is_dir()
+
+
 def rooms(path: Path) -> set[str]:
     """Wings that a module imports, at its top or inside a function."""
     found = set()
@@ -43,7 +48,7 @@ def rooms(path: Path) -> set[str]:
         for name in names(node):
             room = name.split(".")[1] if name.startswith("retailkit.") else ""
             if room:
-                found.add(room if room in WINGS else "datasets" if (PACKAGE / f"{room}.py").exists() else "")
+                found.add(room if room in WINGS else "datasets" if is_module(room) else "")
     return found - {""}
 
 
@@ -109,5 +114,7 @@ def test_the_rules_can_be_broken(tmp_path):
     source = "try:\n    import torch.nn\nexcept ImportError:\n    pass\nfrom retailkit import store\n"
     assert at_top(ast.parse(source)) & HEAVY == {"torch"}
     module = tmp_path / "module.py"
-    module.write_text(source + "def f():\n    from retailkit.simulate.shelves import make_photos\n")
-    assert rooms(module) == {"store", "simulate"}
+    module.write_text(
+        source + "def f():\n    from retailkit.datasets.cards import card\n    import retailkit.simulate\n"
+    )
+    assert rooms(module) == {"store", "datasets", "simulate"}
