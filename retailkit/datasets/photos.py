@@ -113,7 +113,7 @@ class ImageSet:
         """Count the boxes of each class on each photograph, zeros included: photo, class_name, boxes."""
         table = pd.crosstab(self.boxes["photo"], self.boxes["class_name"])
         table = table.reindex(index=list(self.photos["photo"]), columns=list(self.names), fill_value=0)
-        return table.rename_axis(index="photo", columns="class_name").stack().rename("boxes").reset_index()
+        return table.rename_axis("photo").reset_index().melt("photo", var_name="class_name", value_name="boxes")
 
     def profile(self) -> dict[str, Any]:
         """Count what is there: photographs, groups, boxes, boxes per class, and what was set aside."""

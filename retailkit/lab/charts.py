@@ -5,7 +5,7 @@
     line          curves without a band (what was measured once: a loss over time)
     histogram     how often each count occurs
     bars          counts by name
-    photo_sheet   photographs with the boxes drawn by people and those found by a detector
+    photo_sheet   photographs with the labelled boxes and those found by a detector
 
 Colours are those of Okabe and Ito (2008), told apart by people with any common colour blindness; shapes and line styles
 differ as well, so that nothing rests on colour alone.
@@ -128,24 +128,23 @@ def _dots(axes: Any, rows: pd.DataFrame, heights: pd.Series, number: int, name: 
     axes.hlines(heights, rows["low"], rows["high"], color=colour, linewidth=2.2, alpha=0.55, zorder=2)
     marker = MARKERS[number % len(MARKERS)]
     axes.plot(rows["value"], heights, marker, color=colour, markersize=6.5, label=name, zorder=3)
-    for value, low, high, height in zip(rows["value"], rows["low"], rows["high"], heights, strict=True):
-        axes.annotate(
-            f"{value:.{digits}f}  ({low:.{digits}f} to {high:.{digits}f})",
-            (1.02, height),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=9,
-            color=colour if name else INK,
-        )
+    for (_, row), height in zip(rows.iterrows(), heights, strict=True):
+        place = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 9}
+        axes.annotate(_figure(row, digits, " "), (1.02, height), color=colour if name else INK, **place)
+
+
+def _figure(row: Any, digits: int, gap: str) -> str:
+    """A figure with its interval in brackets, or the word for one that nothing tells."""
+    if pd.isna(row["value"]):
+        return "undefined"
+    return f"{row['value']:.{digits}f} {gap}({row['low']:.{digits}f} to {row['high']:.{digits}f})"
 
 
 def _estimates_sentence(
     frame: pd.DataFrame, quantity: str, label: str, hue: str | None, digits: int, level: float
 ) -> str:
     parts = [
-        f"{row['value']:.{digits}f} ({row['low']:.{digits}f} to {row['high']:.{digits}f}) for {row[label]}"
-        + (f", {row[hue]}" if hue else "")
-        for _, row in frame.iterrows()
+        f"{_figure(row, digits, '')} for {row[label]}" + (f", {row[hue]}" if hue else "") for _, row in frame.iterrows()
     ]
     return f"{_bare(quantity)} is {'; '.join(parts)}. Brackets give the {level * 100:g} % interval."
 
@@ -172,6 +171,7 @@ def band(
     ylabel: str = "",
     title: str = "",
     level: float = 0.95,
+    shares: bool = False,
     alt: str | None = None,
 ) -> Chart:
     """Draw curves with a band of confidence around each, named on the curve itself.
@@ -187,9 +187,13 @@ def band(
         Axis labels with units; the columns' names where left out.
     level : float
         Confidence of the band, said in the alt sentence.
+    shares : bool
+        Both axes are shares and run from 0 to 1, so that pages can be compared.
     """
     _need(frame, [x, y, low, high, *([hue] if hue else [])])
     figure = _curves(frame, x, y, (low, high), hue, xlabel or x, ylabel or y, title)
+    if shares:
+        figure.axes[0].set(xlim=(0, 1), ylim=(0, 1))
     said = _curves_sentence(frame, x, y, (low, high), hue, xlabel or x, ylabel or y)
     return Chart(figure, alt or f"{said} Brackets give the {level * 100:g} % band.")
 

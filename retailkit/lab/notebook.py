@@ -51,6 +51,14 @@ def display(bundle: dict[str, Any], line: str, text: str) -> None:
         show({**bundle, "text/html": line, "text/plain": text}, raw=True)
 
 
+def round_tables(digits: int = 3) -> None:
+    """Show tables with as many digits as mean something; what is recorded keeps all of them."""
+    if shell():
+        import pandas
+
+        pandas.set_option("display.precision", digits)
+
+
 def on_failure(call: Callable[[], None]) -> None:
     """Call back whenever a cell raises; a later `call` takes the place of the earlier."""
     global _hook

@@ -1,4 +1,4 @@
-"""Photographs side by side, with the boxes that people drew and those that a detector found."""
+"""Photographs side by side, with the labelled boxes and those that a detector found."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 from retailkit.lab.style import INK, WIDTH, Chart, canvas, style
 
-TRUTH: dict[str, Any] = {"color": "#56B4E9", "linestyle": "-"}  # sky blue, solid: what people drew
+TRUTH: dict[str, Any] = {"color": "#56B4E9", "linestyle": "-"}  # sky blue, solid: the labels
 FOUND: dict[str, Any] = {"color": "#E69F00", "linestyle": (0, (3.2, 1.6))}  # orange, dashed: what the detector found
 LONG_SIDE = 420  # pixels kept of a photograph: more than the page shows, and a sheet stays under a megabyte
 CORNERS = ["x1", "y1", "x2", "y2"]
@@ -25,9 +25,9 @@ def photo_sheet(
     title: str = "",
     alt: str | None = None,
 ) -> Chart:
-    """Draw photographs in a grid, people's boxes solid in blue, the detector's dashed in orange.
+    """Draw photographs in a grid, labelled boxes solid in blue, the detector's dashed in orange.
 
-    >>> photo_sheet(shelves.sample(6))                                   # the data, as people labelled it
+    >>> photo_sheet(shelves.sample(6))                                   # the data, as labelled
     >>> photo_sheet(score.photos().head(6), test.boxes, found)           # the worst photographs of a detector
 
     Parameters
@@ -178,7 +178,7 @@ def _draw_boxes(axes: Any, boxes: pd.DataFrame, look: dict, names: dict[str, str
 def _legend(figure: Any, truth: bool, found: bool, names: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], linewidth=2, label="drawn by people", **TRUTH)] * truth
+    handles = [Line2D([], [], linewidth=2, label="labelled", **TRUTH)] * truth
     handles += [Line2D([], [], linewidth=2, label="found by the detector", **FOUND)] * found
     if names:
         handles.append(Line2D([], [], linestyle="", label=", ".join(f"{tag} = {name}" for name, tag in names.items())))
@@ -203,7 +203,7 @@ def _sentence(
     kinds = "photographs" if show else "photographs, drawn as boxes alone"
     of = f" of {len(photos)}" if len(photos) > len(shown) else ""
     counts = []
-    for boxes, words in ((truth, "boxes drawn by people (solid)"), (found, "found by the detector (dashed)")):
+    for boxes, words in ((truth, "labelled boxes (solid)"), (found, "found by the detector (dashed)")):
         if boxes is not None:
             number = sum(len(_boxes_of(boxes, name, confidence)) for name in shown["photo"])
             counts.append(f"{number} {words}")

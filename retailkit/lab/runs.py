@@ -75,6 +75,7 @@ def start_run(study: str, *, seed: int = 0, **parameters: Any) -> "Run":
     _current = run = Run(client, study, seed, parameters)
     atexit.register(run._at_exit)
     notebook.on_failure(run._cell_failed)
+    notebook.round_tables()
     notebook.display(run._passport(), run._line(), f"run {run.id} of {study}")
     return run
 

@@ -117,8 +117,11 @@ def _keep_embedded(soup: Any, picture: Any) -> None:
 
 
 def _dress(soup: Any, table: Any) -> None:
+    _drop_row_numbers(table)
     heads = {cell.get_text(strip=True).lower() for cell in table.find_all("th")}
     for cell in table.find_all(["td", "th"]):
+        if cell.get_text(strip=True) in ("NaN", "<NA>", "None", "NaT"):
+            cell.string = "–"
         if _NUMBER.fullmatch(cell.get_text(strip=True)):
             cell["class"] = ["number"]
     _align_heads(table)
@@ -126,11 +129,22 @@ def _dress(soup: Any, table: Any) -> None:
         table["class"] = ["quarantine"]
         if not table.find("caption"):
             caption = soup.new_tag("caption")
-            caption.string = "Set aside, and not used: what could not be read as it stands"
+            there = table.select_one("tbody tr") is not None
+            caption.string = "Set aside, and not used" if there else "Nothing had to be set aside"
             table.insert(0, caption)
     caption = table.find("caption")
     label = caption.get_text(" ", strip=True) if caption else "Table"
     table.wrap(soup.new_tag("div", attrs={"class": "scroll", "tabindex": "0", "role": "region", "aria-label": label}))
+
+
+def _drop_row_numbers(table: Any) -> None:
+    """Leave out the column that only counts a frame's rows from 0; a named index stays."""
+    heads = [row.find("th") for row in table.select("thead tr")]
+    rows = [row.find("th") for row in table.select("tbody tr")]
+    counted = [cell.get_text(strip=True) if cell else "" for cell in rows] == [str(n) for n in range(len(rows))]
+    if heads and all(head and not head.get_text(strip=True) for head in heads) and counted:
+        for cell in [*heads, *rows]:
+            cell.decompose()
 
 
 def _align_heads(table: Any) -> None:

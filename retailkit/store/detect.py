@@ -169,7 +169,13 @@ class Detector:
             stream=True, batch=batch, imgsz=self.size, verbose=False,
             conf=confidence, iou=self.overlap, max_det=max_det,
         )  # fmt: skip
-        bar = {"desc": "detecting", "unit": "photo", "delay": 2, "leave": False, "disable": not progress}
+        bar: dict[str, Any] = {
+            "desc": "detecting",
+            "unit": "photo",
+            "delay": 2,
+            "leave": False,
+            "disable": not progress,
+        }
         return tqdm(results, total=len(paths), **bar)
 
 

@@ -194,7 +194,7 @@ class TestPhotoSheet:
         chart = charts.photo_sheet(shelves)
         drawn = [len(axes.patches) for axes in chart.figure.axes]
         assert drawn == [2, 1, 0]
-        assert "3 photographs with 3 boxes drawn by people (solid)" in chart.alt
+        assert "3 photographs with 3 labelled boxes (solid)" in chart.alt
         assert "a.jpg: 2 labelled" in chart.alt
 
     def test_truth_and_found_differ_by_colour_and_line(self, shelves):
