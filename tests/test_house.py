@@ -10,7 +10,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 WINGS = {"lab", "store", "members", "simulate"}
 HEAVY = {"torch", "torchvision", "ultralytics", "mlflow", "sklearn", "seaborn", "matplotlib", "papermill", "splink"}
 # Subclasses of torch's and ultralytics' classes need those at the top; so others import them inside a function.
-BACK_ROOMS = {"store/muon.py", "store/training.py"}
+BACK_ROOMS = {"store/muon.py", "store/predicting.py", "store/training.py"}
 # What a module outside of the wings, such as datasets.py, may import: lab, and its like.
 ALLOWED = {
     "lab": {"lab"},

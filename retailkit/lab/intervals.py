@@ -166,7 +166,7 @@ def _normal(value: float, known: NDArray, reach: float, level: float, units: int
 def _share(value: float, known: NDArray, reach: float, level: float, units: int) -> NDArray:
     if not 0 <= value <= 1:
         raise ValueError(f"a share lies between 0 and 1, but the value is {value}")
-    if value in (0, 1):  # no spread to see: as many units without, or with, a single exception (Wilson 1927)
+    if min(value, 1 - value) < 1e-9:  # no spread to see: as many units without, or with, a single exception (Wilson 1927)
         certain = wilson(round(value * max(units, 1)), max(units, 1), level)
         return np.array([certain.low, certain.high])
     edge = value * (1 - value) / 10  # a replicate of exactly 0 or 1 has no log-odds
@@ -308,11 +308,11 @@ def wilson(successes: int, trials: int, level: float = 0.95, unit_name: str = "t
 def coverage(estimates: Sequence[Estimate], truth: float) -> tuple[Estimate, float]:
     """Count how often intervals hold the truth, and how wide they are: (share with Wilson interval, median width).
 
-    An undefined interval (nan) holds nothing.
+    An undefined interval (nan) holds nothing, and has no width.
 
     >>> print(*coverage([Estimate(1, 0, 2), Estimate(3, 2, 4)], truth=1.5))
     0.500 (95 % interval 0.095 to 0.905) 2.0
     """
     held = sum(estimate.low <= truth <= estimate.high for estimate in estimates)
-    width = float(np.median([estimate.width for estimate in estimates]))
+    width = float(np.nanmedian([estimate.width for estimate in estimates]))
     return wilson(held, len(estimates), unit_name="repetitions"), width

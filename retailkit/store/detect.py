@@ -29,6 +29,10 @@ from retailkit.store.score import Score, choose_confidence, score_boxes
 
 BOXES = ["photo", "class_name", "x1", "y1", "x2", "y2", "confidence"]
 COURSE = ["epoch", "minutes", "photos", "size", "rate"]  # of a training curve, all but the parts of the loss
+LOOKS: dict[str, dict[str, Any]] = {  # how a detector looks at photographs; "stock" as ultralytics does
+    "small-data": {"overlap": 0.5, "mirrored": True},
+    "stock": {"overlap": 0.7, "mirrored": False},
+}
 LOWEST_CONFIDENCE = 0.001  # where a precision-recall curve starts; the same as in ultralytics' own validation
 
 
@@ -56,6 +60,8 @@ class Detector:
         Time that training took, minutes.
     overlap : float
         Two boxes of one class that overlap more (intersection over union) count as one.
+    mirrored : bool
+        Look at each photograph twice, the second time mirrored, and take the mean.
     curve : DataFrame
         The course of training, a row an epoch.
     """
@@ -67,6 +73,7 @@ class Detector:
     recipe: str = "small-data"
     minutes: float = float("nan")
     overlap: float = 0.5
+    mirrored: bool = True
     curve: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
     def detect(
@@ -119,6 +126,8 @@ class Detector:
     def export(self, format: str = "onnx", folder: Path | str | None = None) -> Path:
         """Write the detector for another runtime by ultralytics' exporter, ONNX unless another is named.
 
+        The file looks once at a photograph; the second, mirrored look is for its user to add.
+
         Parameters
         ----------
         format : str
@@ -163,20 +172,16 @@ class Detector:
 
         if not paths:
             return iter(())
+        from retailkit.store.predicting import EveryClassPredictor, MirroredPredictor
+
         results = _yolo(self.weights).predict(
             [str(path) for path in paths],
-            predictor=_every_class_predictor(),
+            predictor=MirroredPredictor if self.mirrored else EveryClassPredictor,
             stream=True, batch=batch, imgsz=self.size, verbose=False,
             conf=confidence, iou=self.overlap, max_det=max_det,
         )  # fmt: skip
-        bar: dict[str, Any] = {
-            "desc": "detecting",
-            "unit": "photo",
-            "delay": 2,
-            "leave": False,
-            "disable": not progress,
-        }
-        return tqdm(results, total=len(paths), **bar)
+        bar: dict[str, Any] = {"desc": "detecting", "unit": "photo", "delay": 2, "leave": False}
+        return tqdm(results, total=len(paths), disable=not progress, **bar)
 
 
 def train_detector(
@@ -238,13 +243,9 @@ def train_detector(
             model=str(_start(start)), recipe=recipe, minutes=minutes, epochs=epochs, size=size, seed=seed,
             folder=Path(scratch) / "training", progress=progress,
         )  # fmt: skip
+        minutes_taken = float(curve["minutes"].iloc[-1])
         detector = Detector(
-            _keep(weights),
-            images.names,
-            size,
-            recipe=recipe,
-            minutes=float(curve["minutes"].iloc[-1]),
-            curve=curve,
+            _keep(weights), images.names, size, recipe=recipe, minutes=minutes_taken, curve=curve, **LOOKS[recipe]
         )
     detector = replace(detector, confidence=_working_confidence(detector, images, seed))
     return detector.log(run, name) if run else detector
@@ -331,25 +332,6 @@ def _yolo(weights: Path) -> Any:
     from ultralytics import YOLO
 
     return YOLO(str(weights), task="detect")
-
-
-def _every_class_predictor() -> type:
-    """A predictor that lets one box carry several classes, as ultralytics' validator does, its own not.
-
-    Without it, average precision comes out lower than ultralytics' own figure for the same weights.
-    """
-    from ultralytics.models.yolo.detect import DetectionPredictor
-    from ultralytics.utils import nms
-
-    class EveryClassPredictor(DetectionPredictor):
-        def postprocess(self, preds: Any, img: Any, orig_imgs: Any, **kwargs: Any) -> Any:
-            kept = nms.non_max_suppression(
-                preds, self.args.conf, self.args.iou, multi_label=True, max_det=self.args.max_det,
-                end2end=getattr(self.model, "end2end", False),
-            )  # fmt: skip
-            return self.construct_results(kept, img, orig_imgs, **kwargs)
-
-    return EveryClassPredictor
 
 
 def _boxes(result: Any, names: tuple[str, ...]) -> pd.DataFrame:

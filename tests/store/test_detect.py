@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image, ImageOps
 
 import retailkit as rk
 from retailkit.store import detect
@@ -47,8 +48,9 @@ def test_boxes_are_tidy_and_inside_the_photograph(shop):
 
 
 def test_same_average_precision_as_ultralytics_own_validation(shop, tmp_path):
-    """The reference: `model.val()` on the same weights, photographs and overlap."""
+    """The reference: `model.val()` on the same weights, photographs and overlap, each looked at once."""
     images, _, detector = shop
+    detector = replace(detector, mirrored=False)
     data = images.write_yolo(tmp_path / "photos")
     theirs = detect._yolo(detector.weights).val(
         data=str(data), imgsz=64, conf=0.001, iou=detector.overlap, max_det=1000, rect=False, plots=False,
@@ -59,11 +61,28 @@ def test_same_average_precision_as_ultralytics_own_validation(shop, tmp_path):
     assert ours.estimate("ap").value == pytest.approx(theirs.box.map, abs=0.01)
 
 
+def test_a_second_look_at_the_mirror_image_makes_left_and_right_equal(shop, tmp_path):
+    """What is found on a mirror image is the mirror image of what is found."""
+    images, _, detector = shop
+    path = images.photos["path"].iloc[0]
+    mirrored = tmp_path / "mirrored.png"
+    straight = tmp_path / "straight.png"
+    with Image.open(path) as photo:
+        photo.save(straight)
+        ImageOps.mirror(photo).save(mirrored)
+        width = photo.width
+    first, second = (detector.detect([file], confidence=0.001) for file in (straight, mirrored))
+    turned = second.assign(x1=width - second["x2"], x2=width - second["x1"])
+    order = ["confidence", "class_name", "x1", "y1"]
+    for column in ("confidence", "x1", "y1", "x2", "y2"):
+        np.testing.assert_allclose(first.sort_values(order)[column], turned.sort_values(order)[column], atol=0.01)
+
+
 def test_training_goes_on_from_another_run(shop):
     images, run, _ = shop
     warm = train_detector(images, epochs=1, size=64, start=run.id, progress=False)
     cold = train_detector(images, epochs=1, size=64, progress=False)
-    assert warm.curve.filter(like="loss").iloc[0].sum() < cold.curve.filter(like="loss").iloc[0].sum()
+    assert 0 < warm.losses()["loss"].sum() < cold.losses()["loss"].sum()
 
 
 def test_max_det_reached_is_said_loudly(shop):

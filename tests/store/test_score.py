@@ -351,6 +351,7 @@ class TestCompare:
         with pytest.raises(ValueError, match="scores differ in their photographs, groups, repetitions or seed"):
             compare_scores(score_of(0), score_of(0, **other))
 
+    @pytest.mark.slow
     def test_two_detectors_of_one_quality_differ_by_nothing_92_to_98_times_in_100(self):
         """A placebo: the same world's detector run twice, so the true difference is zero."""
         rng = np.random.default_rng(5)
