@@ -123,7 +123,7 @@ def _render(given: argparse.Namespace) -> int:
         raise ProjectError(f"There is no notebook '{path}'")
     try:
         run_id = render.attach(path)
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         raise ParameterError(str(error)) from error
     print(f"run   {run_id}\npage  {artifact_path(run_id, f'page/{path.stem}.html')}")
     return 0

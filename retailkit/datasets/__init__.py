@@ -32,7 +32,7 @@ from retailkit.lab import project
 
 __all__ = [
     "Card", "DataError", "ImageSet", "card", "cards", "check", "describe_split", "digest", "find", "get", "leakage",
-    "list_cards", "load", "split",
+    "load", "split",
 ]  # fmt: skip
 
 
@@ -117,11 +117,17 @@ def _place(name: str | Path, known: Card | None) -> Path:
 
 def find(name: str) -> Path | None:
     """Find the folder of a real dataset: in ``RETAILKIT_DATA`` first, then in the project; None if absent."""
-    listed = [Path(part).expanduser() for part in os.environ.get("RETAILKIT_DATA", "").split(os.pathsep) if part]
+    listed = [_listed(part) for part in os.environ.get("RETAILKIT_DATA", "").split(os.pathsep) if part]
     for folder in (*listed, project.root() / "datasets"):
         if (folder / name).is_dir():
             return (folder / name).resolve()
     return None
+
+
+def _listed(part: str) -> Path:
+    """A folder of ``RETAILKIT_DATA``; a relative one is meant from the working directory, else from the project."""
+    path = Path(part).expanduser()
+    return path if path.is_absolute() or path.is_dir() else project.root() / path
 
 
 def _simulate(known: Card, wanted: dict[str, Any], progress: bool) -> Path:
@@ -176,9 +182,6 @@ def cards() -> pd.DataFrame:
         [(one.name, one.title, one.kind, one.licence, one.shareable, _whereabouts(one)) for one in rows],
         columns=["name", "title", "kind", "licence", "shareable", "found"],
     )
-
-
-list_cards = cards
 
 
 def _whereabouts(one: Card) -> str:

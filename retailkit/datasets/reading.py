@@ -176,6 +176,8 @@ def inspect_photo(path: Path) -> tuple[int, int, str, str, tuple[np.ndarray, np.
             picture.load()  # a truncated file raises here
             return width, height, "", "", lookalikes.fingerprint(ImageOps.exif_transpose(picture))
     except Exception as error:  # decoders raise nearly anything on damaged bytes, SyntaxError and struct.error too
+        if isinstance(error, ImportError) and isinstance(error.__context__, Exception):
+            error = error.__context__  # ultralytics, once loaded, lets Pillow ask for a HEIF plugin in vain
         return 0, 0, "photo cannot be read", f"{type(error).__name__}: {_without_path(error)}"[:120], _NOTHING
 
 

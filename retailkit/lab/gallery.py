@@ -107,7 +107,7 @@ def _kept(run: Any) -> Path | None:
 
 def _copy_page(kept: Path | None, target: Path) -> str:
     """Copy a run's page into the gallery and return the link; empty where the run keeps none."""
-    pages = sorted((kept / "page").glob("*.html")) if kept else []
+    pages = sorted((kept / "page").glob("*.html"), key=lambda path: path.stat().st_mtime_ns) if kept else []
     if not pages:
         return ""
     made, there = pages[-1].stat(), target.stat() if target.exists() else None

@@ -127,8 +127,8 @@ def interval(
         `share`: in log-odds, so that the ends stay within 0 and 1, and moved by the bias that the
         replicates show (Davison & Hinkley 1997, sections 5.2 and 5.3). For recall, average precision and other
         shares. Of 500 such 95 % intervals of AP50 in a statistical world (tests/store/test_interval_coverage.py) the
-        truth lay in 93.4 % with 40 groups and in 93.2 % with 160, in 92.4 % near 0.8 and 93.4 % near 0. Plain
-        percentiles did worse (near 0.8: 82 %): AP is too high in small samples, by a fifth to half a standard error.
+        truth lay in 93.4 % with 40 groups and in 93.2 % with 160: AP is too high in small samples, by a fifth to half
+        a standard error, and resampling sees only a part of that.
     units : int
         Number of independent units resampled. 0: unknown, taken as many. 1: no interval (nan).
     unit_name : str
@@ -166,7 +166,9 @@ def _normal(value: float, known: NDArray, reach: float, level: float, units: int
 def _share(value: float, known: NDArray, reach: float, level: float, units: int) -> NDArray:
     if not 0 <= value <= 1:
         raise ValueError(f"a share lies between 0 and 1, but the value is {value}")
-    if min(value, 1 - value) < 1e-9:  # no spread to see: as many units without, or with, a single exception (Wilson 1927)
+    if (
+        min(value, 1 - value) < 1e-9
+    ):  # no spread to see: as many units without, or with, a single exception (Wilson 1927)
         certain = wilson(round(value * max(units, 1)), max(units, 1), level)
         return np.array([certain.low, certain.high])
     edge = value * (1 - value) / 10  # a replicate of exactly 0 or 1 has no log-odds

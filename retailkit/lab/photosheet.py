@@ -117,12 +117,12 @@ def _tallness(photos: pd.DataFrame) -> float:
 
 
 def _size(photo: dict) -> tuple[float, float]:
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     if "width" in photo and "height" in photo:
         return float(photo["width"]), float(photo["height"])
     with Image.open(photo["path"]) as picture:
-        return picture.size
+        return ImageOps.exif_transpose(picture).size
 
 
 def _boxes_of(boxes: pd.DataFrame | None, photo: str, confidence: float) -> pd.DataFrame:
@@ -145,7 +145,7 @@ def _caption(photo: dict, truth: pd.DataFrame, found: pd.DataFrame) -> str:
 
 def _draw_photo(axes: Any, photo: dict, show: bool) -> None:
     from matplotlib.patches import Rectangle
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     width, height = _size(photo)
     axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
@@ -153,7 +153,7 @@ def _draw_photo(axes: Any, photo: dict, show: bool) -> None:
         axes.add_patch(Rectangle((0, 0), width, height, facecolor="#3b4650", linewidth=0))
         return
     with Image.open(photo["path"]) as stored:
-        picture = stored.convert("RGB")
+        picture = ImageOps.exif_transpose(stored).convert("RGB")  # as displayed, as its boxes are
         picture.thumbnail((LONG_SIDE, LONG_SIDE))
         axes.imshow(picture, extent=(0, width, height, 0), interpolation="antialiased")
 

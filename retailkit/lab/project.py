@@ -46,7 +46,7 @@ def root() -> Path:
     """Find the project folder, from any working directory.
 
     ``RETAILKIT_HOME`` wins. Otherwise the nearest folder at or above the working directory that holds a
-    ``pyproject.toml`` naming retailkit, or both ``notebooks/`` and ``mlruns/``; otherwise the checkout
+    ``notebooks/`` and a ``pyproject.toml`` or ``mlruns/README.md`` naming retailkit; otherwise the checkout
     that the package is installed from; otherwise the working directory.
 
     Raises
@@ -68,10 +68,15 @@ def root() -> Path:
 
 
 def _is_project(path: Path) -> bool:
-    if (path / "notebooks").is_dir() and (path / "mlruns").is_dir():
-        return True
+    """Both marks are ours: many a project has notebooks/ and mlruns/, and many may depend on retailkit."""
+    return (path / "notebooks").is_dir() and (
+        _names_retailkit(path / "mlruns" / "README.md") or _names_retailkit(path / "pyproject.toml")
+    )
+
+
+def _names_retailkit(file: Path) -> bool:
     try:
-        return "retailkit" in (path / "pyproject.toml").read_text(encoding="utf-8")
+        return "retailkit" in file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return False
 

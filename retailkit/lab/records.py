@@ -99,8 +99,7 @@ def artifact_path(run_id: str, name: str) -> Path:
     FileNotFoundError
         The run keeps no such file; the message lists what it keeps.
     """
-    client = tracking.open_database()
-    base = tracking.local_path(client.get_run(run_id).info.artifact_uri)
+    base = tracking.local_path(_run(tracking.open_database(), run_id).info.artifact_uri)
     if base and (base / name).exists():
         return base / name
     if not base:
@@ -125,8 +124,19 @@ def attach(run_id: str, path: str | Path, folder: str = "", client: "MlflowClien
     if not path.exists():
         raise FileNotFoundError(f"Cannot keep '{path}' with the run: there is no such file")
     client = client or tracking.open_database()
+    _run(client, run_id)
     log = client.log_artifacts if path.is_dir() else client.log_artifact
     log(run_id, os.fspath(path), folder or None)
+
+
+def _run(client: "MlflowClient", run_id: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        place = tracking.redacted(tracking.uri())
+        raise FileNotFoundError(f"There is no run '{run_id}' in {place}; retailkit ui shows those there are") from error
 
 
 def settle(run_id: str, error: str = "") -> str:

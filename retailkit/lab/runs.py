@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ANSWER_MIME", "RUN_MIME", "Run", "artifact_path", "attach", "read_runs", "start_run"]
 
-_INTERVAL = re.compile(r"\d[^()]*\(\s*\d+(?:\.\d+)?\s*%\s+interval\s[^()]+?\sto\s[^()]+\)")
+_INTERVAL = re.compile(r"\d\s*%?\s*\(\s*\d+(?:\.\d+)?\s*%\s+interval\s+[-−+]?\d[^()]*?\sto\s+[-−+]?\d[^()]*\)")
 _SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 _DIGEST_LENGTH = 36  # MLflow's limit; the full digest goes into a tag
 
@@ -102,6 +102,7 @@ class Run:
         self._client, self._code = client, project.code_version()
         self._failed = self._ended = False
         self._inputs: dict[tuple[str, str], str] = {}
+        self._notes: set[str] = set()
         record = mlflow.start_run(
             experiment_id=tracking.experiment(client, study),
             run_name=f"{study}, seed {seed}",
@@ -149,6 +150,10 @@ class Run:
         tags = [InputTag("mlflow.data.context", context)]
         self._client.log_inputs(self.id, datasets=[DatasetInput(record, tags)])
         self._client.set_tag(self.id, f"digest.{context}.{_safe(str(dataset.name))}", digest)
+        note = str(getattr(dataset, "note", ""))
+        if note and note not in self._notes:  # train and test are parts of one set, and say the same
+            self._notes.add(note)
+            notebook.display({}, f"<p>{html.escape(note)}</p>", note)
 
     def metric(self, name: str, estimate: "Estimate | float", *, exact: bool = False) -> None:
         """Record a figure with its interval: ``name``, ``name_low`` and ``name_high``.
@@ -172,7 +177,7 @@ class Run:
 
         values: dict[str, float] = {}
         for name, estimate in estimates.items():
-            values |= _values(name, estimate, exact)
+            values |= _values(_metric_name(name), estimate, exact)
         now = int(time.time() * 1000)
         self._client.log_batch(self.id, metrics=[Metric(name, value, now, 0) for name, value in values.items()])
 
@@ -192,7 +197,7 @@ class Run:
 
         now, prefix = int(time.time() * 1000), f"{name}." if name else ""
         points = [
-            Metric(prefix + column, float(value), now, int(number))
+            Metric(_metric_name(prefix + column), float(value), now, int(number))
             for column in course.columns.drop(step)
             for number, value in zip(course[step], course[column], strict=True)
         ]
@@ -309,6 +314,11 @@ class Run:
 
 def _recorded(name: str, value: Any) -> Any:
     return "(redacted)" if _SECRET.search(name) and value is not None else value
+
+
+def _metric_name(name: str) -> str:
+    """A name that MLflow takes for a metric: a class may be called 'chips & nuts'."""
+    return re.sub(r"[^/\w.\- ]", "_", name)
 
 
 def _safe(name: str) -> str:

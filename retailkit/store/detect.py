@@ -13,7 +13,7 @@ import json
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from numbers import Real
 from pathlib import Path
@@ -104,7 +104,7 @@ class Detector:
         DataFrame
             photo, class_name, x1, y1, x2, y2 (pixels of the photograph as displayed), confidence; best first.
         """
-        paths = [Path(path) for path in (images.photos["path"] if isinstance(images, ImageSet) else images)]
+        paths = _paths(images)
         limit = self.confidence if confidence is None else confidence
         found = [_boxes(result, self.names) for result in self._results(paths, limit, max_det, batch, progress)]
         _warn_if_cut(found, max_det)
@@ -167,21 +167,23 @@ class Detector:
         kept = {key: value for key, value in asdict(self).items() if key not in ("weights", "curve")}
         return kept | {"curve": self.curve.to_dict("records")}
 
-    def _results(self, paths: list[Path], confidence: float, max_det: int, batch: int, progress: bool) -> Iterable[Any]:
+    def _results(self, paths: list[Path], confidence: float, max_det: int, batch: int, progress: bool) -> Iterator[Any]:
+        """Look at a batch at a time: given a whole list, ultralytics decodes all of it at once."""
         from tqdm import tqdm
 
-        if not paths:
-            return iter(())
         from retailkit.store.predicting import EveryClassPredictor, MirroredPredictor
 
-        results = _yolo(self.weights).predict(
-            [str(path) for path in paths],
-            predictor=MirroredPredictor if self.mirrored else EveryClassPredictor,
-            stream=True, batch=batch, imgsz=self.size, verbose=False,
-            conf=confidence, iou=self.overlap, max_det=max_det,
-        )  # fmt: skip
-        bar: dict[str, Any] = {"desc": "detecting", "unit": "photo", "delay": 2, "leave": False}
-        return tqdm(results, total=len(paths), disable=not progress, **bar)
+        model = _yolo(self.weights)
+        settings = {"imgsz": self.size, "conf": confidence, "iou": self.overlap, "max_det": max_det, "verbose": False}
+        look = MirroredPredictor if self.mirrored else EveryClassPredictor
+        bar = tqdm(total=len(paths), desc="detecting", unit="photo", delay=2, leave=False, disable=not progress)
+        for first in range(0, len(paths), batch):
+            for result in model.predict(
+                [str(path) for path in paths[first : first + batch]], predictor=look, **settings
+            ):
+                yield result
+                bar.update()
+        bar.close()
 
 
 def train_detector(
@@ -237,10 +239,11 @@ def train_detector(
     project.quiet()
     from retailkit.store import recipe as recipes
 
+    model = str(_start(start))
     with tempfile.TemporaryDirectory(prefix="training-", dir=project.folder(".cache")) as scratch:
         weights, curve = recipes.train(
             images.write_yolo(Path(scratch) / "photos"),
-            model=str(_start(start)), recipe=recipe, minutes=minutes, epochs=epochs, size=size, seed=seed,
+            model=model, recipe=recipe, minutes=minutes, epochs=epochs, size=size, seed=seed,
             folder=Path(scratch) / "training", progress=progress,
         )  # fmt: skip
         minutes_taken = float(curve["minutes"].iloc[-1])
@@ -276,6 +279,18 @@ def load_detector(run_id: str, name: str = "detector") -> Detector:
     return Detector(weights=weights, **{**settings, **kept})
 
 
+def _paths(images: ImageSet | Iterable[Path | str]) -> list[Path]:
+    """The photographs to look at; two with one name could not be told apart in what is found."""
+    if isinstance(images, (str, Path)):
+        raise TypeError(f"{images!r} is one path: give a list of photographs, or rk.load(...) for a folder")
+    paths = [Path(path) for path in (images.photos["path"] if isinstance(images, ImageSet) else images)]
+    seen: dict[str, Path] = {}
+    for path in paths:
+        if (other := seen.setdefault(path.name, path)) is not path:
+            raise ValueError(f"two photographs with one name: {other} and {path}; look at them apart, or rename one")
+    return paths
+
+
 def _check_budget(minutes: float | None, epochs: int | None) -> None:
     if minutes is None and epochs is None:
         raise ValueError("training needs a budget: minutes=4, epochs=20, or both as caps")
@@ -293,8 +308,8 @@ def _check_images(images: ImageSet) -> None:
         raise ValueError(
             f"{images.name} has {len(images.photos)} photographs and {len(images.boxes)} boxes: nothing to learn from"
         )
-    if len(images.quarantine):
-        files = images.quarantine["file"].nunique()
+    if (images.quarantine["set_aside"] == "photo").any():
+        files = images.quarantine.loc[images.quarantine["set_aside"] == "photo", "file"].nunique()
         warnings.warn(
             f"{files} files of {images.name} were set aside and are not trained on: see images.quarantine",
             stacklevel=3,

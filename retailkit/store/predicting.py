@@ -41,7 +41,7 @@ class MirroredPredictor(EveryClassPredictor):
             return straight
         mirrored = super().inference(im.flip(-1), *args, **kwargs)
         strides = [int(stride) for stride in self.model.model.stride]
-        return (_raw(straight) + mirror(_raw(mirrored), im.shape[-2:], strides)) / 2
+        return (_raw(straight) + mirror(_raw(mirrored), (im.shape[-2], im.shape[-1]), strides)) / 2
 
 
 def _raw(preds: Any) -> Tensor:

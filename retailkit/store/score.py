@@ -1,7 +1,7 @@
 """How well a detector finds boxes, and how sure that is: every metric with its bootstrap interval."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -134,13 +134,18 @@ class Score:
     def placebo(self, seed: int = 0) -> "Score":
         """Judge the same boxes on somebody else's photographs: what is left is luck, and should be near zero.
 
-        Every photograph gets the boxes found on the next one in a random circle over the groups.
+        The groups stand in a random circle, and every photograph gets the boxes found as many places further on as
+        the largest group has photographs: always those of another group, unless one holds over half of them all. Then
+        there are no strangers, no boxes are moved, and every figure is undefined (nan) in place of a false comfort.
         """
-        order = np.random.default_rng(seed).permutation(len(self.matches.photos))
-        order = order[np.argsort(self.groups[order], kind="stable")]  # next to its own group comes another one
-        shift = max(1, int(np.bincount(np.unique(self.groups, return_inverse=True)[1]).max()))
+        codes, number = intervals.group_codes(self.groups)
+        largest = int(np.bincount(codes).max())
+        if 2 * largest > len(codes):
+            return replace(self, matches=replace(self.matches, truths=np.zeros_like(self.matches.truths)))
+        rng = np.random.default_rng(seed)
+        order = np.lexsort([rng.random(len(codes)), rng.permutation(number)[codes]])
         photos = np.array(self.matches.photos, dtype=object)[order]
-        elsewhere = dict(zip(photos, np.roll(photos, shift), strict=True))
+        elsewhere = dict(zip(photos, np.roll(photos, largest), strict=True))
         swapped = self.found.assign(photo=self.found["photo"].map(elsewhere))
         listed = pd.DataFrame({"photo": self.matches.photos, "group": self.groups})
         names = list(self.matches.names)

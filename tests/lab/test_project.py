@@ -38,15 +38,22 @@ def test_home_that_is_no_folder_is_quoted(monkeypatch):
 
 @pytest.mark.parametrize("marker", ["pyproject", "folders"])
 def test_root_is_found_from_below(nowhere, monkeypatch, marker):
+    (nowhere / "notebooks").mkdir()
     if marker == "pyproject":
         (nowhere / "pyproject.toml").write_text('[project]\nname = "retailkit"\n')
     else:
-        (nowhere / "notebooks").mkdir()
         (nowhere / "mlruns").mkdir()
+        (nowhere / "mlruns" / "README.md").write_text("Runs of retailkit.")
     deep = nowhere / "a" / "b"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
     assert project.root() == nowhere
+
+
+def test_folders_of_a_project_that_is_not_ours_are_left_alone(nowhere):
+    (nowhere / "notebooks").mkdir()
+    (nowhere / "mlruns").mkdir()
+    assert project.root() == CHECKOUT
 
 
 def test_root_elsewhere_is_the_checkout(nowhere):

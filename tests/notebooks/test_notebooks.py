@@ -10,6 +10,7 @@ import pytest
 
 from retailkit.lab.execute import run_notebook
 from retailkit.lab.runs import artifact_path, read_runs
+from retailkit.store.detect import load_detector
 
 HERE = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
@@ -78,6 +79,20 @@ def shared_house(tmp_path_factory):
         yield folder
 
 
+def holds_what_a_study_holds(run_id: str, run) -> None:
+    """Parameters, two inputs with their digests, the figure with both ends, the curves and the weights."""
+    from retailkit.lab import tracking
+
+    record = tracking.open_database().get_run(run_id)
+    assert {"data", "minutes", "size", "seed"} <= set(record.data.params)
+    digests = {entry.dataset.digest for entry in record.inputs.dataset_inputs}
+    assert len(record.inputs.dataset_inputs) == len(digests) == 2
+    assert run["metric.map50_low"] <= run["metric.map50"] <= run["metric.map50_high"]
+    assert artifact_path(run_id, "figures/precision-recall.png").is_file()
+    assert len(tracking.open_database().get_metric_history(run_id, "detector.box")) > 1
+    assert set(load_detector(run_id).names) == {"empty", "disorganized"}
+
+
 @pytest.mark.parametrize("path", [*NOTEBOOKS[1:], *NOTEBOOKS[:1]], ids=names([*NOTEBOOKS[1:], *NOTEBOOKS[:1]]))
 def test_runs_top_to_bottom_in_its_quick_setting(path, shared_house):
     result = run_notebook(path, {}, progress=False)
@@ -85,5 +100,7 @@ def test_runs_top_to_bottom_in_its_quick_setting(path, shared_house):
     run = read_runs().set_index("run_id").loc[result.run_id]
     assert Path(result.page).read_text().count("<h1") == 1
     assert artifact_path(result.run_id, f"notebook/{path.stem}.ipynb").is_file()
+    if path.stem == "10-shelf-detector":
+        holds_what_a_study_holds(result.run_id, run)
     if not path.name.startswith(READS_RUNS):
         assert re.search(r"\d.*interval .*\d to .*\d", run["answer"])

@@ -94,6 +94,20 @@ def test_max_det_reached_is_said_loudly(shop):
         detector.detect(images, confidence=0.99)
 
 
+def test_photographs_that_cannot_be_told_apart_are_refused(shop, tmp_path):
+    _, _, detector = shop
+    with pytest.raises(ValueError, match=r"one name: .*one.a\.jpg and .*two.a\.jpg"):
+        detector.detect([tmp_path / "one" / "a.jpg", tmp_path / "two" / "a.jpg"])
+    with pytest.raises(TypeError, match="is one path"):
+        detector.detect(tmp_path / "a.jpg")
+
+
+def test_batches_change_nothing(shop):
+    images, _, detector = shop
+    few, many = (detector.detect(images, confidence=0.001, batch=size) for size in (2, 12))
+    pd.testing.assert_frame_equal(few, many, atol=1e-3)
+
+
 def test_export_to_onnx_finds_the_same_boxes(shop, tmp_path):
     import onnxruntime
 
@@ -143,6 +157,7 @@ def test_nothing_to_learn_from_is_refused(shop):
 def test_photographs_set_aside_are_said_before_training(shop):
     images = shop[0]
     quarantine = pd.DataFrame({"file": ["a.txt", "a.txt"], "line": [1, 2], "problem": "box outside", "value": "1.5"})
+    quarantine["set_aside"] = "photo"
     with pytest.warns(UserWarning, match="1 files of .* set aside"):
         detect._check_images(replace(images, quarantine=quarantine))
 

@@ -1,5 +1,7 @@
 """Scores: against ultralytics, against a slow exact bootstrap, and against what must not matter."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -314,6 +316,26 @@ class TestChooseConfidence:
     def test_unknown_aim_is_quoted(self):
         with pytest.raises(ValueError, match="by='f2'"):
             choose_confidence(score_of(0), "f2")
+
+
+class TestPlacebo:
+    def test_no_photograph_is_judged_on_boxes_of_its_own_group(self):
+        score = score_of(0)
+        placebo = score.placebo(seed=1)
+        assert len(placebo.found) == len(score.found)
+        group = dict(zip(score.matches.photos, score.groups, strict=True))
+        moved = zip(score.found["photo"], placebo.found["photo"], strict=True)
+        assert all(group[before] != group[after] for before, after in moved)
+        assert placebo.estimate("ap50").value < 0.5 * score.estimate("ap50").value
+
+    def test_another_seed_gives_another_pairing(self):
+        score = score_of(0)
+        assert list(score.placebo(seed=1).found["photo"]) != list(score.placebo(seed=2).found["photo"])
+
+    def test_without_strangers_nothing_is_claimed(self):
+        score = score_of(0)
+        alone = replace(score, groups=np.array(["one"] * len(score.groups), dtype=object))
+        assert np.isnan(alone.placebo().estimate("ap50").value)
 
 
 class TestCompare:
