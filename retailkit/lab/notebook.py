@@ -56,7 +56,7 @@ def round_tables(digits: int = 3) -> None:
     if shell():
         import pandas
 
-        pandas.set_option("display.precision", digits)
+        pandas.set_option("display.float_format", f"{{:.{digits}f}}".format)  # never 2.199e-05
 
 
 def on_failure(call: Callable[[], None]) -> None:
