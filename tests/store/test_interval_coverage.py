@@ -55,8 +55,8 @@ class TestStatisticalWorld:
         ("title", "sample", "world"),
         [
             ("plain", 40, {}),
-            ("plain", 160, {}),
-            ("near-duplicates", 40, {"largest": 5}),
+            pytest.param("plain", 160, {}, marks=pytest.mark.slow),
+            pytest.param("near-duplicates", 40, {"largest": 5}, marks=pytest.mark.slow),
             ("poor detector", 40, {"skill": -1.5, "strays": 12.0}),
         ],
     )
