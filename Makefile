@@ -18,6 +18,7 @@ ui: .venv/ready               ## MLflow's pages on this machine only
 	$(BIN)/retailkit ui
 
 bench: .venv/ready            ## ratios against named peers, on an otherwise idle machine
+	$(BIN)/python -m benchmarks.notebook_sweep
 	$(BIN)/python -m benchmarks.shelf_detector
 
 browser:                      ## Debian's chromium and postgresql, which the browser and database tests need
@@ -30,7 +31,8 @@ constraints.txt: pyproject.toml
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --editable '.[test,cluster]'
+	$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[test,cluster]'
+	$(BIN)/jupyter kernelspec install --sys-prefix --log-level ERROR retailkit/lab/kernelspec --name retailkit-warm
 	touch $@
 
 .PHONY: study test test-slow lab ui bench browser

@@ -21,8 +21,10 @@ _HOMES = {
     "load_detector": "retailkit.store.detect",
     "compare_scores": "retailkit.store.score",
     "mean_score": "retailkit.store.score",
-    "list_notebooks": "retailkit.lab.execute",
+    "list_notebooks": "retailkit.lab.source",
     "read_estimates": "retailkit.lab.records",
+    "sweep": "retailkit.lab.sweep",
+    "compare_runs": "retailkit.lab.compare",
 }
 _ROOMS = {
     "datasets": "retailkit.datasets",

@@ -1,16 +1,18 @@
-"""The command line: ``retailkit study | run | render | gallery | data | ui`` (or ``python -m retailkit``).
+"""The command line: ``retailkit study | run | sweep | render | gallery | data | ui`` (or ``python -m retailkit``).
 
 Exit code 0: all went well. 1: a notebook or a check failed. 2: something asked for is not there or not right.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from retailkit.lab import project
 from retailkit.lab.parameters import ParameterError
 from retailkit.lab.project import ProjectError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return the exit code."""
     given = _parser().parse_args(arguments)
+    project.spare_grammar()
     try:
         return int(given.call(given))
     except KeyboardInterrupt:
@@ -51,11 +54,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-o", "--output", help="write the executed notebook here as well")
     run.set_defaults(call=_run)
 
+    _add_sweep(commands)
+
     render = commands.add_parser("render", help="attach an executed notebook and its page to the run named inside")
-    render.add_argument("notebook", help="what papermill or JupyterLab left: OUT.ipynb")
+    render.add_argument("notebook", help="what papermill or JupyterLab left, OUT.ipynb; or the id of a run")
+    render.add_argument("-o", "--output", help="write the page here as well, one HTML file that can be sent")
     render.set_defaults(call=_render)
 
     gallery = commands.add_parser("gallery", help="make the index of pages")
+    gallery.add_argument("--check", action="store_true", help="fail where a page's code or data is no longer today's")
+    gallery.add_argument("--zip", metavar="FILE", help="put index, pages and pictures into one file")
     gallery.set_defaults(call=_gallery)
 
     data = commands.add_parser("data", help="datasets: list them, check one, download one")
@@ -67,6 +75,23 @@ def _parser() -> argparse.ArgumentParser:
     ui.add_argument("--port", type=int, default=5000)
     ui.set_defaults(call=_ui)
     return parser
+
+
+def _add_sweep(commands: Any) -> None:
+    sweep = commands.add_parser("sweep", help="run a notebook over a grid of parameters; what is finished is kept")
+    sweep.add_argument("notebook", help="a path, or a bare name such as 10-shelf-detector")
+    sweep.add_argument(
+        "--grid", required=True, help="YAML with product, zip, rows or csv; or a CSV, a run for each row"
+    )
+    sweep.add_argument("--where", default="", help="only the runs for which this holds: 'seed < 2'")
+    sweep.add_argument("--workers", type=int, help="runs at the same time; by default one for each core")
+    sweep.add_argument("--scheduler", default="", help="address of a Dask scheduler: tcp://127.0.0.1:8786")
+    sweep.add_argument("--minutes", type=float, help="limit of time for each run; by default 12 hours")
+    sweep.add_argument("--megabytes", type=float, help="limit of memory for each run; by default none")
+    sweep.add_argument("--keep-finished", action="store_true", help="keep finished runs even where their code changed")
+    sweep.add_argument("--cold", action="store_true", help="an ordinary kernel for each run")
+    sweep.add_argument("--yes", action="store_true", help="more than 10,000 runs are meant")
+    sweep.set_defaults(call=_sweep)
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -89,15 +114,40 @@ def _report(result: "Result") -> int:
     return 1 if result.error else 0
 
 
+def _sweep(given: argparse.Namespace) -> int:
+    from retailkit.lab import sweep as sweeps
+
+    frame = sweeps.sweep(
+        given.notebook,
+        Path(given.grid),
+        where=given.where,
+        workers=given.workers,
+        scheduler=given.scheduler,
+        minutes=given.minutes or sweeps.LONGEST,
+        megabytes=given.megabytes,
+        keep_finished=given.keep_finished,
+        warm=not given.cold,
+        yes=given.yes,
+    )
+    counts = frame["status"].value_counts()
+    told = [f"{counts[status]} {status}" for status in ("finished", "kept", "failed") if status in counts]
+    print(f"{len(frame)} runs: {', '.join(told)}")
+    failed = frame[frame["status"] == "failed"]
+    for place, row in zip(failed.index, failed.to_dict("records"), strict=True):
+        print(f"run {place + 1} ({row['run_id'] or 'not recorded'}): {row['error']}", file=sys.stderr)
+    if set(counts.index) != {"kept"}:
+        _make_gallery()
+    return 1 if len(failed) else 0
+
+
 def _study(given: argparse.Namespace) -> int:
-    """Run all notebooks: those numbered 00 last, since they read what the others found."""
-    from retailkit.lab import project
+    """Run all notebooks: those numbered 90 and 00 last, since they read what the others found."""
     from retailkit.lab.execute import run_notebook
 
     notebooks = sorted((project.root() / "notebooks").glob("*.ipynb"))
     if not notebooks:
         raise ProjectError(f"There are no notebooks in '{project.root() / 'notebooks'}'")
-    notebooks.sort(key=lambda path: path.name.startswith("00"))
+    notebooks.sort(key=lambda path: (path.name.startswith("00"), path.name.startswith("9")))
     failed = []
     for number, path in enumerate(notebooks, start=1):
         print(f"\n[{number} of {len(notebooks)}] {path.stem}", flush=True)
@@ -108,7 +158,7 @@ def _study(given: argparse.Namespace) -> int:
             code = 2
         if code:
             failed.append(path.stem)
-    _gallery(given)
+    _make_gallery()
     if failed:
         print(f"{len(failed)} of {len(notebooks)} notebooks failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -119,21 +169,50 @@ def _render(given: argparse.Namespace) -> int:
     from retailkit.lab.records import artifact_path
 
     path = Path(given.notebook)
-    if not path.is_file():
-        raise ProjectError(f"There is no notebook '{path}'")
     try:
-        run_id = render.attach(path)
+        if path.is_file():
+            run_id, name = render.attach(path), f"page/{path.stem}.html"
+        elif path.suffix == ".ipynb":
+            raise ProjectError(f"There is no notebook '{path}'")
+        else:
+            run_id, name = given.notebook, "page"
+        page = artifact_path(run_id, name)
     except (ValueError, FileNotFoundError) as error:
         raise ParameterError(str(error)) from error
-    print(f"run   {run_id}\npage  {artifact_path(run_id, f'page/{path.stem}.html')}")
+    page = page if page.is_file() else max(page.glob("*.html"), key=lambda found: found.stat().st_mtime)
+    if given.output:
+        page = Path(shutil.copyfile(page, given.output))
+    print(f"run   {run_id}\npage  {page}")
     return 0
 
 
 def _gallery(given: argparse.Namespace) -> int:
-    from retailkit.lab import render
+    from retailkit.lab import gallery
 
-    print(f"The gallery is at {Path(render.gallery()).resolve().as_uri()}")
+    if given.check:
+        return _check_gallery()
+    if given.zip:
+        print(f"The gallery is in {gallery.pack(given.zip).resolve()}")
+        return 0
+    return _make_gallery()
+
+
+def _make_gallery() -> int:
+    from retailkit.lab import gallery
+
+    print(f"The gallery is at {gallery.gallery().resolve().as_uri()}")
     return 0
+
+
+def _check_gallery() -> int:
+    from retailkit.lab import gallery
+
+    found = gallery.check()
+    for row in found.itertuples():
+        print(f"{row.page} (run {row.run_id}): {row.problem}", file=sys.stderr)
+    stale = found["page"].nunique()
+    print(f"{stale} pages are no longer today's" if stale else "Every page still stands")
+    return 1 if stale else 0
 
 
 def _data(given: argparse.Namespace) -> int:
@@ -150,7 +229,7 @@ def _data(given: argparse.Namespace) -> int:
 
 
 def _ui(given: argparse.Namespace) -> int:
-    from retailkit.lab import project, tracking
+    from retailkit.lab import tracking
 
     address = tracking.uri()
     if address.startswith(("http://", "https://")):

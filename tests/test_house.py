@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "retailkit"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 WINGS = {"lab", "store", "members", "simulate"}
 HEAVY = {"torch", "torchvision", "ultralytics", "mlflow", "sklearn", "seaborn", "matplotlib", "papermill", "splink"}
-# Subclasses of torch's and ultralytics' classes need those at the top; so others import them inside a function.
-BACK_ROOMS = {"store/muon.py", "store/predicting.py", "store/training.py"}
+# Subclasses of torch's, ultralytics' and papermill's classes need those at the top; others import them in a function.
+BACK_ROOMS = {"lab/engine.py", "store/muon.py", "store/predicting.py", "store/training.py"}
 # What a module outside of the wings, such as datasets.py, may import: lab, and its like.
 ALLOWED = {
     "lab": {"lab"},

@@ -29,6 +29,7 @@ from retailkit.datasets.photos import ImageSet
 from retailkit.datasets.reading import digest, read_folder
 from retailkit.datasets.splits import describe_split, leakage, split
 from retailkit.lab import project
+from retailkit.lab.project import find_data as find
 
 __all__ = [
     "Card", "DataError", "ImageSet", "card", "cards", "check", "describe_split", "digest", "find", "get", "leakage",
@@ -113,21 +114,6 @@ def _place(name: str | Path, known: Card | None) -> Path:
             f"({os.environ.get('RETAILKIT_DATA') or 'not set'}) and {project.root() / 'datasets'}."
         )
     return found
-
-
-def find(name: str) -> Path | None:
-    """Find the folder of a real dataset: in ``RETAILKIT_DATA`` first, then in the project; None if absent."""
-    listed = [_listed(part) for part in os.environ.get("RETAILKIT_DATA", "").split(os.pathsep) if part]
-    for folder in (*listed, project.root() / "datasets"):
-        if (folder / name).is_dir():
-            return (folder / name).resolve()
-    return None
-
-
-def _listed(part: str) -> Path:
-    """A folder of ``RETAILKIT_DATA``; a relative one is meant from the working directory, else from the project."""
-    path = Path(part).expanduser()
-    return path if path.is_absolute() or path.is_dir() else project.root() / path
 
 
 def _simulate(known: Card, wanted: dict[str, Any], progress: bool) -> Path:

@@ -6,11 +6,13 @@ and what that kind needs; everything marked as HTML in it is safe by then (`safe
 
 import ast
 import base64
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from retailkit.lab import parameters, safe
+from retailkit.lab.source import is_written
 
 RUN_MIME = "application/vnd.retailkit.run+json"
 ANSWER_MIME = "application/vnd.retailkit.answer+json"
@@ -34,7 +36,7 @@ def blocks(notebook: Any) -> list[Block]:
     injected = _injected(notebook)
     found: list[Block] = []
     headed = False
-    for number, cell in enumerate(filter(_is_written, notebook.cells), start=1):
+    for number, cell in enumerate(filter(is_written, notebook.cells), start=1):
         tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown":
             html, headed = _prose(cell, headed, number)
@@ -47,12 +49,34 @@ def blocks(notebook: Any) -> list[Block]:
 
 def source_of(notebook: Any) -> list[tuple[str, str]]:
     """List the type and source of each cell as its author wrote it, without what papermill added."""
-    return [(cell.cell_type, str(cell.source)) for cell in notebook.cells if _is_written(cell)]
+    return [(cell.cell_type, str(cell.source)) for cell in notebook.cells if is_written(cell)]
 
 
-def _is_written(cell: Any) -> bool:
-    """Tell a cell that somebody wrote from papermill's banners and injected values."""
-    return not any(tag.startswith(("injected-", "papermill-error")) for tag in cell.metadata.get("tags", []))
+def without_secrets(notebook: Any) -> Any:
+    """Return a notebook in which no secret stands: not in injected parameters, outputs or tracebacks.
+
+    Secret are the texts of parameters and environment variables whose name says so.
+    """
+    import nbformat
+
+    given = [value for cell in notebook.cells if "parameters" in _tags_of(cell) for value in _secrets(cell.source)]
+    text = nbformat.writes(notebook)
+    clean = safe.scrub(text, [*given, *safe.secrets_around()])
+    return nbformat.reads(clean, as_version=4) if clean != text else notebook
+
+
+def _tags_of(cell: Any) -> str:
+    return " ".join(cell.metadata.get("tags", []))
+
+
+def _secrets(source: str) -> list[str]:
+    """Texts that a cell gives to names that say secret."""
+    found = []
+    for name, value in _assignments(str(source)).items():
+        with contextlib.suppress(ValueError, SyntaxError):
+            text = ast.literal_eval(value)
+            found += [text] if safe.SECRET.search(name) and isinstance(text, str) else []
+    return found
 
 
 def bundles(notebook: Any, mime: str) -> list[Any]:

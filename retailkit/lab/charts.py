@@ -5,6 +5,7 @@
     line          curves without a band (what was measured once: a loss over time)
     histogram     how often each count occurs
     bars          counts by name
+    panels        small multiples: dots of every run, pairs joined
     photo_sheet   photographs with the labelled boxes and those found by a detector
 
 Colours are those of Okabe and Ito (2008), told apart by people with any common colour blindness; shapes and line styles
@@ -17,10 +18,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from retailkit.lab.panels import panels, said
 from retailkit.lab.photosheet import photo_sheet
 from retailkit.lab.style import INK, LINES, MARKERS, PALETTE, QUIET, Chart, canvas, style
 
-__all__ = ["PALETTE", "Chart", "band", "bars", "estimates", "histogram", "line", "photo_sheet", "style"]
+__all__ = ["PALETTE", "Chart", "band", "bars", "estimates", "histogram", "line", "panels", "photo_sheet", "style"]
 
 
 def estimates(
@@ -68,7 +70,7 @@ def estimates(
         A column is missing, there are no rows, or an estimate lies outside its own interval.
     """
     if empty and not len(data):
-        return _sentence_alone(empty)
+        return said(empty)
     frame = _estimate_frame(data, label, hue)
     order = frame.groupby(label, sort=False)["value"].max()
     names = list(order.sort_values(ascending=False).index if sort else order.index)
@@ -88,15 +90,6 @@ def estimates(
         if hue:
             axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(kinds), borderaxespad=0.2)
     return Chart(figure, alt or _estimates_sentence(frame, quantity, label, hue, digits, level))
-
-
-def _sentence_alone(sentence: str) -> Chart:
-    """A chart of nothing but the reason why there is none."""
-    with style():
-        figure, axes = canvas(height=0.9)
-        axes.set_axis_off()
-        axes.text(0.5, 0.5, sentence, ha="center", va="center", color=INK)
-    return Chart(figure, sentence)
 
 
 def _estimate_frame(data: pd.DataFrame | Mapping[str, Any], label: str, hue: str | None) -> pd.DataFrame:

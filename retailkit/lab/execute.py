@@ -4,8 +4,8 @@ result = run_notebook("10-shelf-detector", {"minutes": "4"})
 result.status, result.page         # 'FINISHED', PosixPath('.../mlruns/artifacts/.../page/10-shelf-detector.html')
 """
 
-import difflib
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retailkit.lab import notebook as inside
-from retailkit.lab import parameters as typed
 from retailkit.lab import project
-from retailkit.lab.parameters import ParameterError
+from retailkit.lab.source import Source, read
 
 if TYPE_CHECKING:
-    import pandas
+    from retailkit.lab.engine import Watch
 
 
 @dataclass(frozen=True)
@@ -50,107 +49,12 @@ class Result:
     error: str
 
 
-def find_notebook(name: str | Path) -> Path:
-    """Find a notebook by its path, or by its bare name among the project's notebooks.
+@dataclass(frozen=True)
+class Ending:
+    """How the execution of a notebook ended: in words (empty where it went well), and whether its kernel died."""
 
-    Raises
-    ------
-    retailkit.lab.project.ProjectError
-        There is none; the message names the nearest.
-    """
-    shelf = project.root() / "notebooks"
-    for path in (Path(name), shelf / name, shelf / f"{name}.ipynb"):
-        if path.is_file():
-            return path.resolve()
-    names = sorted(path.stem for path in shelf.glob("*.ipynb"))
-    near = difflib.get_close_matches(Path(name).stem, names, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"'{shelf}' has {', '.join(names) or 'none'}"
-    raise project.ProjectError(f"There is no notebook '{name}'; {hint}")
-
-
-def list_notebooks() -> "pandas.DataFrame":
-    """List the project's notebooks with the question that each asks: notebook, question."""
-    import pandas
-
-    paths = sorted((project.root() / "notebooks").glob("*.ipynb"))
-    return pandas.DataFrame([(path.stem, _question(path)) for path in paths], columns=["notebook", "question"])
-
-
-def _question(path: Path) -> str:
-    """The first title in a notebook."""
-    lines = [
-        line for cell in _cells(path) if cell["cell_type"] == "markdown" for line in "".join(cell["source"]).split("\n")
-    ]
-    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), "")
-
-
-def parameters_of(notebook: str | Path) -> "pandas.DataFrame":
-    """List a notebook's parameters: the typed lines of its cell tagged ``parameters``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns name, type, default (both as written) and help (the comment of the line).
-
-    Raises
-    ------
-    retailkit.lab.parameters.ParameterError
-        The file is no notebook, has no such cell, or the cell is no Python.
-    """
-    import pandas
-
-    return pandas.DataFrame(_declared(find_notebook(notebook)), columns=["name", "type", "default", "help"])
-
-
-def _declared(path: Path) -> list[typed.Parameter]:
-    for cell in _cells(path):
-        if "parameters" in cell.get("metadata", {}).get("tags", []):
-            source = "".join(cell["source"])
-            try:
-                return typed.declared(source)
-            except SyntaxError as error:
-                line = (error.text or "").strip()
-                raise ParameterError(
-                    f"{path}: line {error.lineno} of the parameters cell is no Python ({error.msg}): {line!r}"
-                ) from error
-    raise ParameterError(f"{path} has no cell tagged 'parameters': give that tag to the cell that sets them")
-
-
-def _cells(path: Path) -> list[dict[str, Any]]:
-    try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["cells"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ParameterError(f"{path} is no notebook: {error!r}") from error
-
-
-def check_parameters(notebook: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Read parameters, as the command line gives them, by the types that the notebook declares.
-
-    Parameters
-    ----------
-    notebook : str or Path
-    given : mapping
-        Text or values by name: ``{"minutes": "4"}``.
-
-    Returns
-    -------
-    dict
-        ``{"minutes": 4.0}``
-
-    Raises
-    ------
-    retailkit.lab.parameters.ParameterError
-        A name that is not declared (the nearest is named), or a value that does not fit.
-    """
-    path = find_notebook(notebook)
-    known = {parameter.name: parameter for parameter in _declared(path)}
-    for name in given:
-        if name not in known:
-            raise typed.unknown(name, known, path.name)
-    try:
-        return {name: typed.fit(known[name], value) for name, value in given.items()}
-    except typed.ParameterTypeError as error:
-        raise typed.ParameterTypeError(f"{path.name}: {error}") from error
+    error: str = ""
+    died: bool = False
 
 
 def run_notebook(
@@ -178,12 +82,12 @@ def run_notebook(
     Raises
     ------
     retailkit.lab.parameters.ParameterError
-        See :func:`check_parameters`.
+        See :func:`retailkit.lab.source.check_parameters`.
     retailkit.lab.project.ProjectError
         No such notebook; ``mlruns/`` or the output's folder cannot be written.
     """
-    path = find_notebook(notebook)
-    values = check_parameters(path, parameters) if parameters else {}
+    source = read(notebook)
+    values = source.check(parameters or {})
     project.quiet()
     project.folder("mlruns/artifacts")
     target = Path(output).resolve() if output else None
@@ -191,37 +95,93 @@ def run_notebook(
         raise project.ProjectError(f"The folder of the output '{output}' does not exist: create it first")
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="run-", dir=project.folder(".cache")) as scratch:
-        executed = Path(scratch) / path.name
-        error = _papermill(path, executed, values, progress)
+        executed = Path(scratch) / source.path.name
+        ending = execute(source, executed, values, progress=progress)
         if target:
             shutil.copyfile(executed, target)
-        return _keep(executed, target, error, started)
+        return _keep(executed, target, ending.error, started)
 
 
-def _papermill(path: Path, executed: Path, values: dict[str, Any], progress: bool) -> str:
-    """Execute, and return what went wrong in one line."""
+def execute(
+    source: Source,
+    executed: Path,
+    values: Mapping[str, Any],
+    *,
+    tags: Mapping[str, str] | None = None,
+    warm: bool = False,
+    threads: int | None = None,
+    watch: "Watch | None" = None,
+    progress: bool = False,
+) -> Ending:
+    """Execute a notebook in a kernel of this Python, and write what it became, however it ended.
+
+    Parameters
+    ----------
+    source : Source
+    executed : Path
+        Where the executed notebook goes.
+    values : mapping
+        Parameters, checked.
+    tags : mapping, optional
+        For the run that the notebook starts.
+    warm : bool
+        Take a warm kernel, where there is one to be had.
+    threads : int, optional
+        How many the numeric libraries may use, unless the environment says otherwise; by default as many as they like.
+    watch : Watch, optional
+        Limits and log.
+    progress : bool
+        Show a bar that counts cells.
+    """
+    import nbformat
     import papermill
-    from nbclient.exceptions import CellControlSignal
-    from papermill.exceptions import PapermillExecutionError
 
+    from retailkit.lab import engine
+
+    watch = watch or engine.Watch()
+    given = executed.with_name(f".given-{source.path.name}")
+    given.write_text(source.text, encoding="utf-8")
     try:
         papermill.execute_notebook(
-            str(path),
+            str(given),
             str(executed),
-            parameters=values,
+            parameters=dict(values),
+            engine_name=engine.NAME,
             kernel_name="python3",
             language="python",
             progress_bar=progress,
-            kernel_manager_class=_kernel_class(path),
+            kernel_manager_class=_kernel_class(source.path.name, tags or {}, warm, threads),
+            watch=watch,
         )
-    except PapermillExecutionError as error:
-        return f"cell {error.exec_count}: {error.ename}: {error.evalue}"
-    except (CellControlSignal, RuntimeError) as error:  # a cell took too long, or the kernel died
-        return f"{type(error).__name__}: {error}"
-    return ""
+    except engine.FAILURES as error:
+        told = engine.explain(error, watch)
+        died = isinstance(error, RuntimeError)
+        node = nbformat.read(executed, as_version=4) if executed.exists() else nbformat.read(given, as_version=4)
+        _sign(node, source, executed, told if died else "")
+        return Ending(told, died)
+    finally:
+        given.unlink()
+    _sign(nbformat.read(executed, as_version=4), source, executed)
+    return Ending()
 
 
-def _kernel_class(path: Path) -> type:
+def _sign(node: Any, source: Source, executed: Path, error: str = "") -> None:
+    """Write into the executed notebook which it was, and where its kernel died."""
+    import nbformat
+
+    node.metadata.setdefault("papermill", {})["input_path"] = str(source.path)
+    if error:
+        begun = [
+            cell for cell in node.cells if cell.metadata.get("papermill", {}).get("status") not in (None, "pending")
+        ]
+        place = begun[-1] if begun else next((cell for cell in node.cells if cell.cell_type == "code"), None)
+        if place and place.cell_type == "code":
+            name, _, words = error.partition(": ")
+            place.outputs.append(nbformat.v4.new_output("error", ename=name, evalue=words, traceback=[error]))
+    nbformat.write(node, executed)
+
+
+def _kernel_class(name: str, tags: Mapping[str, str], warm: bool, threads: int | None) -> type:
     """A kernel of this Python: a 'python3' installed for the user may be another one."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -230,7 +190,13 @@ def _kernel_class(path: Path) -> type:
         argv=[sys.executable, "-m", "ipykernel_launcher", "--log-level=40", "-f", "{connection_file}"],
         display_name="Python 3",
         language="python",
-        env={inside.NOTEBOOK_VARIABLE: path.name, "RETAILKIT_HOME": str(project.root())},
+        env={
+            inside.NOTEBOOK_VARIABLE: name,
+            inside.TAGS_VARIABLE: json.dumps(dict(tags)),
+            "RETAILKIT_HOME": str(project.root()),
+            **({} if threads is None else {name: os.environ.get(name, str(threads)) for name in project.THREADS}),
+        },
+        metadata={"kernel_provisioner": {"provisioner_name": "retailkit-warm"}} if warm else {},
     )
 
     class ThisPython(AsyncKernelManager):
@@ -253,10 +219,18 @@ def _keep(executed: Path, target: Path | None, error: str, started: float) -> Re
         page = render.write(executed, place / f"{executed.stem}.html")
         kept = target or Path(shutil.copyfile(executed, place / executed.name))
         return Result(None, kept, page, "FAILED" if error else "FINISHED", time.monotonic() - started, error)
-    status = records.settle(run_id, error)
-    if status == "KILLED" and not error:
-        error = "the notebook ended without run.answer(...) or run.finish()"
+    status, error = settle(run_id, error)
     render.attach(executed)
     output = records.artifact_path(run_id, f"notebook/{executed.name}")
     page = records.artifact_path(run_id, f"page/{executed.stem}.html")
     return Result(run_id, target or output, page, status, time.monotonic() - started, error)
+
+
+def settle(run_id: str, error: str) -> tuple[str, str]:
+    """Give a run its last status, and say what went wrong if it never came to an end."""
+    from retailkit.lab import records
+
+    status = records.settle(run_id, error)
+    if status == "KILLED" and not error:
+        error = "the notebook ended without run.answer(...) or run.finish()"
+    return status, error

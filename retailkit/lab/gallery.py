@@ -1,19 +1,28 @@
-"""The gallery: one plain index over the pages of all runs, opened from the file system.
+"""The gallery: one index over the pages of all runs, opened from the file system; searched, filtered and sorted there.
 
 It is made from MLflow's runs and what they keep, and from nothing else.
+
+    gallery()                     # gallery/index.html
+    check()                       # what has changed since: a row for each page that is no longer today's
+    pack("for-the-board.zip")     # all of it in one file
 """
 
 import base64
+import hashlib
 import os
 import re
 import shutil
 import tempfile
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from retailkit.lab import project, safe, tracking
-from retailkit.lab.template import template
+from retailkit.lab import freshness, project, provenance, records, safe, source, tracking
+from retailkit.lab.template import script, template
+
+if TYPE_CHECKING:
+    import pandas
 
 STATUS = {
     "FINISHED": "",
@@ -25,7 +34,7 @@ STATUS = {
 Card = dict[str, Any]
 
 
-def gallery(folder: str | Path | None = None, last: int = 500) -> Path:
+def gallery(folder: str | Path | None = None, last: int = 2000) -> Path:
     """Make the gallery from the newest runs and return its index.
 
     One card for a notebook and its parameters: the newest run of them; earlier ones are folded beneath it.
@@ -44,47 +53,143 @@ def gallery(folder: str | Path | None = None, last: int = 500) -> Path:
         ``index.html``, complete at every moment: it is put in place in one move.
     """
     folder = Path(folder) if folder else project.folder("gallery")
-    (folder / "pages").mkdir(parents=True, exist_ok=True)
-    cards = [_card(run, study, folder) for run, study in _runs(last)]
+    for name in ("pages", "covers"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    today = _Today()
+    cards = [_card(run, study, folder, today) for run, study in _runs(last)]
     groups: dict[tuple, list[Card]] = {}
     for card in cards:
         groups.setdefault(card["group"], []).append(card)
-    made = datetime.now(tz=UTC)
-    html = template("gallery.html.j2").render(groups=list(groups.values()), runs=len(cards), made=made)
+    facts = {"groups": list(groups.values()), "runs": len(cards), "made": datetime.now(tz=UTC)}
+    notebooks = sorted({card["notebook"] for card in cards})
+    seal = base64.b64encode(hashlib.sha256(script("gallery.js").encode()).digest()).decode()
+    html = template("gallery.html.j2").render(**facts, notebooks=notebooks, script=script("gallery.js"), seal=seal)
     _put(folder / "index.html", html.encode())
     return folder / "index.html"
 
 
-def _runs(last: int) -> list[tuple[Any, str]]:
+def check(folder: str | Path | None = None) -> "pandas.DataFrame":
+    """List the pages of the gallery that are no longer today's, or broken.
+
+    Of each question and its parameters the newest finished run is looked at.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns page, run_id, problem; empty where every page still stands.
+    """
+    import pandas
+
+    folder = gallery(folder).parent
+    today, seen, rows = _Today(), set(), []
+    for run, study in _runs(None):
+        card = _card(run, study, folder, today)
+        if run.info.status != "FINISHED" or card["group"] in seen:
+            continue
+        seen.add(card["group"])
+        problems = [f"{what} has changed" for what in card["changed"]] + _broken(folder, card["page"])
+        rows += [(card["page"] or card["title"], run.info.run_id, problem) for problem in problems]
+    return pandas.DataFrame(rows, columns=["page", "run_id", "problem"])
+
+
+def _broken(folder: Path, page: str) -> list[str]:
+    if not page:
+        return ["the run keeps no page"]
+    text = (folder / page).read_text(encoding="utf-8", errors="replace")
+    return [] if text.rstrip().endswith("</html>") and "<h1>" in text else ["the page is broken off: render it again"]
+
+
+def pack(target: str | Path, folder: str | Path | None = None) -> Path:
+    """Make the gallery and put it into one zip file: index, pages and pictures, and nothing else.
+
+    Raises
+    ------
+    retailkit.lab.project.ProjectError
+        The file's folder does not exist.
+    """
+    target = Path(target)
+    if not target.resolve().parent.is_dir():
+        raise project.ProjectError(f"The folder of '{target}' does not exist: create it first")
+    home = gallery(folder).parent
+    index = (home / "index.html").read_text(encoding="utf-8")
+    wanted = ["index.html", *sorted(set(re.findall(r'(?:href|src)="((?:pages|covers)/[^"]+)"', index)))]
+    scratch = target.with_name(f"{target.name}.part")
+    with zipfile.ZipFile(scratch, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in wanted:
+            archive.write(home / name, f"gallery/{name}")
+    scratch.replace(target)
+    return target
+
+
+class _Today:
+    """What things are like now, looked up once for all cards."""
+
+    def __init__(self) -> None:
+        self._facts: dict[tuple[str, str], list[str]] = {}
+        self._notebooks: dict[str, str | None] = {}
+
+    def changed(self, run: Any) -> list[str]:
+        """What a run stands on that is not as it was."""
+        tags = run.data.tags
+        name, text = tags.get("notebook", ""), tags.get(freshness.TAG, "")
+        if (name, text) not in self._facts:
+            then = freshness.from_text(text)
+            now = records.reads_today(set(then.get("reads", {})), name)
+            self._facts[name, text] = freshness.changed(then, now)
+        digest = self._digest(name) if tags.get(provenance.DIGEST) else None
+        return [name] * (digest not in (None, tags.get(provenance.DIGEST))) + self._facts[name, text]
+
+    def _digest(self, name: str) -> str | None:
+        """Digest of a notebook of the project; None where it is not among them, or none."""
+        if name not in self._notebooks:
+            path = project.root() / "notebooks" / name
+            try:
+                self._notebooks[name] = source.read(path).digest if name and path.is_file() else None
+            except source.ParameterError:
+                self._notebooks[name] = ""
+        return self._notebooks[name]
+
+
+def _runs(last: int | None) -> list[tuple[Any, str]]:
     """List runs, newest first, with their study; a fresh project has none, and none is made by asking."""
     file = tracking.database()
     if file and not file.exists():
         return []
     client = tracking.open_database()
+    records.settle_abandoned(client)
     studies = {experiment.experiment_id: experiment.name for experiment in client.search_experiments()}
-    return [(run, studies[run.info.experiment_id]) for run in tracking.runs_of(client, list(studies), last)]
+    found = tracking.runs_of(client, list(studies), last)
+    return [(run, studies[run.info.experiment_id]) for run in found if run.data.tags.get("kind") != records.SWEEP]
 
 
-def _card(run: Any, study: str, folder: Path) -> Card:
+def _card(run: Any, study: str, folder: Path, today: _Today) -> Card:
     tags, params = run.data.tags, run.data.params
     notebook = tags.get("notebook", "")
     name = f"{_file_name(Path(notebook).stem or study)}-{run.info.run_id[:8]}"
-    ended = run.info.end_time
-    kept = _kept(run)
+    ended, status = run.info.end_time, run.info.status
+    page = folder / "pages" / f"{name}.html"
+    there = page.exists() and tags.get("key") and not tracking.local_path(run.info.artifact_uri)  # fetched already
+    kept = None if there else _kept(run)
+    parameters = {key: safe.redact(key, value) for key, value in params.items()}
+    changed = today.changed(run) if status == "FINISHED" else []
+    minutes = (ended - run.info.start_time) / 60_000 if ended else None
     return {
         "group": (study, tags.get("title") or notebook, tuple(sorted(params.items()))),
         "run_id": run.info.run_id,
         "study": study,
         "title": tags.get("title") or notebook or study,
         "answer": tags.get("answer", ""),
-        "error": tags.get("error", "") if run.info.status == "FAILED" else "",
-        "status": STATUS.get(run.info.status, run.info.status.lower()),
-        "failed": run.info.status == "FAILED",
+        "error": tags.get("error", "") if status in ("FAILED", "KILLED") else "",
+        "status": STATUS.get(status, status.lower()),
+        "failed": status == "FAILED",
+        "changed": changed,
+        "state": "changed" if changed else "today" if status == "FINISHED" else "failed",
+        "notebook": Path(notebook).stem or study,
         "started": datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
-        "minutes": (ended - run.info.start_time) / 60_000 if ended else None,
-        "parameters": {key: safe.redact(key, value) for key, value in params.items()},
-        "page": _copy_page(kept, folder / "pages" / f"{name}.html"),
-        **_picture(kept),
+        "minutes": minutes,
+        "parameters": parameters,
+        "page": f"pages/{page.name}" if there else _copy_page(kept, page),
+        **_picture(kept, folder / "covers", name),
     }
 
 
@@ -118,15 +223,18 @@ def _copy_page(kept: Path | None, target: Path) -> str:
     return f"pages/{target.name}"
 
 
-def _picture(kept: Path | None) -> dict[str, str]:
-    """Return the cover, embedded, with its alt sentence; else the first figure that the run keeps."""
+def _picture(kept: Path | None, covers: Path, name: str) -> dict[str, str]:
+    """Place the cover, else the first figure that the run keeps, beside the index; return its link and alt sentence."""
+    target, words = covers / f"{name}.png", covers / f"{name}.txt"
     found = [kept / "page" / "cover.png", *sorted((kept / "figures").glob("*.png"))] if kept else []
     for file in found:
-        words = file.with_suffix(".txt")
-        if file.is_file() and words.is_file():
-            source = f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
-            return {"picture": source, "alt": words.read_text(encoding="utf-8")}
-    return {"picture": "", "alt": ""}
+        if file.is_file() and file.with_suffix(".txt").is_file():
+            _put(target, file.read_bytes())
+            _put(words, file.with_suffix(".txt").read_bytes())
+            break
+    if not (target.is_file() and words.is_file()):
+        return {"picture": "", "alt": ""}
+    return {"picture": f"covers/{target.name}", "alt": words.read_text(encoding="utf-8")}
 
 
 def _put(target: Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ The same calls work in JupyterLab, under papermill, in a test and in a script, w
 
 import ast
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from typing import Any
 
 from retailkit.lab import parameters
 
-NOTEBOOK_VARIABLE = "RETAILKIT_NOTEBOOK"  # set by `retailkit run` for the kernel
+NOTEBOOK_VARIABLE = "RETAILKIT_NOTEBOOK"  # set by `retailkit run` and `sweep` for the kernel
+TAGS_VARIABLE = "RETAILKIT_RUN_TAGS"  # set by `retailkit sweep`: JSON, for the run that the notebook starts
 
 _hook: Callable[[Any], None] | None = None
 
@@ -31,6 +33,11 @@ def name() -> str:
         found = os.environ.get("JPY_SESSION_NAME", "")  # set by Jupyter's server
         found = found or shell().user_ns.get("__vsc_ipynb_file__", "")
     return Path(found).name if found.endswith(".ipynb") else ""
+
+
+def given_tags() -> dict[str, str]:
+    """Tags that whoever runs the notebook wants its run to have."""
+    return {str(name): str(value) for name, value in json.loads(os.environ.get(TAGS_VARIABLE) or "{}").items()}
 
 
 def display(bundle: dict[str, Any], line: str, text: str) -> None:

@@ -26,6 +26,8 @@ from pathlib import Path
 
 SPARE_BYTES = 64 * 2**20  # a database, a few pictures and a set of weights; less than that fails half-way
 
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
 QUIET_ENVIRONMENT = {
     "YOLO_OFFLINE": "1",  # otherwise ultralytics asks one.one.one.one and dns.google at import
     "YOLO_AUTOINSTALL": "0",  # otherwise it calls pip when it misses a package
@@ -119,6 +121,21 @@ def _cannot_write(path: Path, error: OSError) -> str:
     return f"Cannot write in '{path}' ({reason}): make it writable, or set RETAILKIT_HOME to a folder that is"
 
 
+def find_data(name: str) -> Path | None:
+    """Find the folder of a dataset: in the folders of ``RETAILKIT_DATA`` first, then in the project; None if absent."""
+    listed = [_listed(part) for part in os.environ.get("RETAILKIT_DATA", "").split(os.pathsep) if part]
+    for place in (*listed, root() / "datasets"):
+        if (place / name).is_dir():
+            return (place / name).resolve()
+    return None
+
+
+def _listed(part: str) -> Path:
+    """A folder of ``RETAILKIT_DATA``; a relative one is meant from the working directory, else from the project."""
+    path = Path(part).expanduser()
+    return path if path.is_absolute() or path.is_dir() else root() / path
+
+
 def quiet() -> None:
     """Keep ultralytics and MLflow quiet and off the network; call it before either is imported.
 
@@ -175,6 +192,14 @@ def _write_whole(target: Path, content: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     os.replace(scratch, target)
+
+
+def spare_grammar() -> None:
+    """In a process of our own: leave out three seconds of import that only check international web addresses.
+
+    nbformat imports jsonschema, which builds a grammar for them if it can (RFC 3987); no notebook holds one.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 def seed_everything(seed: int) -> None:

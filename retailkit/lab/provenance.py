@@ -1,17 +1,13 @@
 """Where a page comes from: the run, the code, the data and the parameters behind an executed notebook."""
 
-import hashlib
-import json
-import platform
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from retailkit.lab import cells, safe, tracking
+from retailkit.lab import cells, project, safe, source, tracking
 from retailkit.lab.cells import ANSWER_MIME, RUN_MIME
 
-PACKAGES = ("numpy", "pandas", "torch", "ultralytics", "mlflow")
+DIGEST = "notebook_digest"  # a run's tag: which notebook, as its author wrote it
 
 
 def passport(notebook: Any) -> dict[str, Any]:
@@ -23,10 +19,16 @@ def passport(notebook: Any) -> dict[str, Any]:
     return dict(found[-1]) if found else {}
 
 
-def facts(notebook: Any) -> dict[str, Any]:
+def facts(notebook: Any, run_id: str = "") -> dict[str, Any]:
     """Gather everything that a page says of its origin.
 
     MLflow is asked first; where it can't be reached, what the notebook itself holds must do.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    run_id : str
+        The run that it belongs to; by default the one that it names itself.
 
     Returns
     -------
@@ -36,6 +38,7 @@ def facts(notebook: Any) -> dict[str, Any]:
         known), notebook_digest, recorded (MLflow was reached).
     """
     known = _from_notebook(notebook)
+    known["run_id"] = run_id or known["run_id"]
     if known["run_id"]:
         known |= _from_mlflow(known["run_id"])
     return known
@@ -57,7 +60,7 @@ def _from_notebook(notebook: Any) -> dict[str, Any]:
         "commit": str(code.get("commit") or ""),
         "dirty": bool(code.get("dirty")),
         "version": str(code.get("version") or ""),
-        "packages": code.get("packages") or _packages(),
+        "packages": code.get("packages") or project.packages(),
         "packages_recorded": bool(code.get("packages")),
         "answer": str(answers[-1].get("answer", "")) if answers else "",
         "started": _time(papermill.get("start_time")),
@@ -73,7 +76,7 @@ def _from_notebook(notebook: Any) -> dict[str, Any]:
 
 def digest(notebook: Any) -> str:
     """Return the sha256 of what the author wrote: cell types and sources, no outputs, no injected values."""
-    return hashlib.sha256(json.dumps(cells.source_of(notebook)).encode()).hexdigest()
+    return source.digest(cells.source_of(notebook))
 
 
 def _time(text: str | None) -> datetime | None:
@@ -82,16 +85,6 @@ def _time(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
-
-
-def _packages() -> dict[str, str]:
-    found = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _from_mlflow(run_id: str) -> dict[str, Any]:

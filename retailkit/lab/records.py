@@ -1,14 +1,20 @@
 """What earlier runs found, and the files that they keep. MLflow is the only record."""
 
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retailkit.lab import project, tracking
+import psutil
+
+from retailkit.lab import freshness, notebook, project, tracking
 
 if TYPE_CHECKING:
     import pandas
     from mlflow import MlflowClient
+
+EVERY_STUDY = "every study"  # a query, as `freshness` remembers it; any other is a study's name
+SWEEP = "sweep"  # the kind of the run that holds a sweep together
 
 
 def read_runs(study: str | None = None, last: int | None = None) -> "pandas.DataFrame":
@@ -24,19 +30,48 @@ def read_runs(study: str | None = None, last: int | None = None) -> "pandas.Data
     Returns
     -------
     pandas.DataFrame
-        Columns run_id, study, notebook, status, started (UTC), minutes, answer, then ``param.*`` (text)
-        and ``metric.*``. Empty, with the first seven, where nothing was run yet.
+        Columns run_id, study, notebook, status, started (UTC), minutes, answer, sweep (id of the sweep's own run,
+        empty outside of sweeps), then ``param.*`` (text) and ``metric.*``. Empty, with the first eight, where
+        nothing was run yet. The sweeps' own runs are not among them.
     """
     import pandas
 
-    columns = ["run_id", "study", "notebook", "status", "started", "minutes", "answer"]
+    columns = ["run_id", "study", "notebook", "status", "started", "minutes", "answer", "sweep"]
     file = tracking.database()
     if file and not file.exists():
         return pandas.DataFrame(columns=columns)
     client = tracking.open_database()
     names = {e.experiment_id: e.name for e in client.search_experiments() if study in (None, e.name)}
-    rows = [_row(run, names) for run in tracking.runs_of(client, list(names), last)]
+    runs = tracking.runs_of(client, list(names), last)
+    query = study or EVERY_STUDY
+    freshness.note_reads(query, finished_runs(query, notebook.name()) if last else _finished(runs, notebook.name()))
+    rows = [_row(run, names) for run in runs if run.data.tags.get("kind") != SWEEP]
     return pandas.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(name for row in rows for name in row)])))
+
+
+def finished_runs(query: str, reader: str) -> list[str]:
+    """List the runs that a notebook which reads a study (or all, `EVERY_STUDY`) would find, its own aside.
+
+    What a run stands on is compared by these ids.
+    """
+    client = tracking.open_database()
+    ids = [e.experiment_id for e in client.search_experiments() if query in (EVERY_STUDY, e.name)]
+    return _finished(tracking.runs_of(client, ids, None), reader)
+
+
+def reads_today(queries: set[str], reader: str) -> dict[str, str]:
+    """Digest what each query of a notebook finds today, for `freshness.changed`."""
+    return {query: freshness.ids_digest(finished_runs(query, reader)) for query in queries}
+
+
+def _finished(runs: list[Any], reader: str) -> list[str]:
+    return [
+        run.info.run_id
+        for run in runs
+        if run.info.status == "FINISHED"
+        and run.data.tags.get("kind") != SWEEP
+        and not (reader and run.data.tags.get("notebook") == reader)
+    ]
 
 
 def _row(run: Any, names: dict[str, str]) -> dict[str, Any]:
@@ -51,6 +86,7 @@ def _row(run: Any, names: dict[str, str]) -> dict[str, Any]:
         "started": pandas.Timestamp(run.info.start_time, unit="ms", tz="UTC"),
         "minutes": (ended - run.info.start_time) / 60_000 if ended else float("nan"),
         "answer": run.data.tags.get("answer", ""),
+        "sweep": run.data.tags.get("mlflow.parentRunId", ""),
         **{f"param.{name}": value for name, value in run.data.params.items()},
         **{f"metric.{name}": value for name, value in run.data.metrics.items()},
     }
@@ -156,6 +192,37 @@ def settle(run_id: str, error: str = "") -> str:
     if wanted != status:
         client.set_terminated(run_id, wanted)
     return wanted
+
+
+def this_process() -> str:
+    """Name this process so that others can tell whether it lives: host, process id, time of start."""
+    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def has_ended(process: str) -> bool:
+    """Tell whether a process named by `this_process` has ended; one of another host is taken to live."""
+    host, _, rest = process.partition(" ")
+    number, _, started = rest.partition(" ")
+    if host != socket.gethostname() or not number.isdigit():
+        return False
+    try:
+        found = psutil.Process(int(number))
+        return abs(found.create_time() - float(started)) > 1 or found.status() == psutil.STATUS_ZOMBIE
+    except (psutil.Error, ValueError):
+        return True
+
+
+def settle_abandoned(client: "MlflowClient") -> int:
+    """Mark runs as KILLED whose process was killed before it could say so; return their number."""
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    lost = [
+        run.info.run_id
+        for run in tracking.runs_of(client, ids, None, "attributes.status = 'RUNNING'")
+        if has_ended(run.data.tags.get("process", ""))
+    ]
+    for run_id in lost:
+        client.set_terminated(run_id, "KILLED")
+    return len(lost)
 
 
 def answer_of(run_id: str | None) -> str:

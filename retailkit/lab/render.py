@@ -22,7 +22,7 @@ __all__ = ["attach", "cover", "gallery", "page", "write"]
 _COVER_WIDTH = 760  # pixels: sharp at the size that a card has on a page
 
 
-def page(notebook: Any, run: dict[str, Any] | None = None) -> str:
+def page(notebook: Any, run: dict[str, Any] | None = None, name: str = "") -> str:
     """Render an executed notebook as one self-contained page.
 
     Parameters
@@ -32,13 +32,16 @@ def page(notebook: Any, run: dict[str, Any] | None = None) -> str:
     run : dict, optional
         What is known of the run, as `provenance.facts` gives it; by default looked up in MLflow by the run id
         inside the notebook, or taken from the notebook where MLflow can't be reached.
+    name : str
+        Of the notebook, where `notebook` is not a path.
 
     Returns
     -------
     str
         HTML with exactly one H1, the notebook's question (its file's name where it has none).
     """
-    name, node = _open(notebook)
+    found_name, node = _open(notebook)
+    name = name or found_name
     run = provenance.facts(node) if run is None else run
     found = cells.blocks(node)
     picture = cover(node)
@@ -64,11 +67,18 @@ def write(notebook: str | Path, target: str | Path | None = None) -> Path:
     return target
 
 
-def attach(notebook: str | Path) -> str:
+def attach(notebook: str | Path, run_id: str = "") -> str:
     """Keep an executed notebook and its page with the run that is named inside it.
 
     Needed after plain papermill or Run All in JupyterLab; `retailkit run` does it by itself. Done again,
-    it replaces what was kept before.
+    it replaces what was kept before. Values of parameters and environment variables whose name says that they
+    are secret are not in what is kept.
+
+    Parameters
+    ----------
+    notebook : str or Path
+    run_id : str
+        The run to keep them with, where the notebook started none itself.
 
     Returns
     -------
@@ -81,32 +91,41 @@ def attach(notebook: str | Path) -> str:
     ValueError
         The file is no notebook, or no run was started in it.
     """
+    import nbformat
+
     from retailkit.lab import records, tracking
 
     notebook = Path(notebook)
     name, node = _open(notebook)
-    run_id = str(provenance.passport(node).get("run_id", ""))
+    run_id = run_id or str(provenance.passport(node).get("run_id", ""))
     if not run_id:
         raise ValueError(
             f"{notebook} names no run: execute all of it first, with a cell that calls rk.start_run(...), and save it"
         )
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        (folder / f"{name}.html").write_text(page(notebook), encoding="utf-8")
+        folder, kept = Path(scratch, "page"), Path(scratch, notebook.name)
+        folder.mkdir()
+        told = page(node, provenance.facts(node, run_id), name)
+        (folder / f"{name}.html").write_text(told, encoding="utf-8")
         if picture := cover(node):
             (folder / "cover.png").write_bytes(picture[0])
             (folder / "cover.txt").write_text(picture[1], encoding="utf-8")
         records.attach(run_id, folder, "page")
-    records.attach(run_id, notebook, "notebook")
-    _tag(tracking.open_database(), run_id, node, notebook.name)
+        nbformat.write(node, kept)
+        records.attach(run_id, kept, "notebook")
+    _tag(tracking.open_database(), run_id, node, notebook)
     return run_id
 
 
-def _tag(client: Any, run_id: str, node: Any, file: str) -> None:
-    """Write beside the run what the gallery shows of the notebook."""
-    client.set_tag(run_id, "title", cells.title_of(node) or Path(file).stem)
+def _tag(client: Any, run_id: str, node: Any, notebook: Path) -> None:
+    """Write beside the run what the gallery shows of the notebook, and which it was."""
+    import nbformat
+
+    written = nbformat.read(notebook, as_version=4)  # with what was a secret: it is a digest of the source
+    client.set_tag(run_id, provenance.DIGEST, provenance.digest(written))
+    client.set_tag(run_id, "title", cells.title_of(node) or notebook.stem)
     if not client.get_run(run_id).data.tags.get("notebook"):
-        client.set_tag(run_id, "notebook", provenance.facts(node)["notebook"] or file)
+        client.set_tag(run_id, "notebook", provenance.facts(node)["notebook"] or notebook.name)
     failures = [block["sentence"] for block in cells.blocks(node) if block["kind"] == "error"]
     if failures:
         client.set_tag(run_id, "error", failures[0][:500])
@@ -148,10 +167,10 @@ def _open(notebook: Any) -> tuple[str, Any]:
     import nbformat
 
     if not isinstance(notebook, str | Path):
-        return str(notebook.metadata.get("title", "notebook")), notebook
+        return str(notebook.metadata.get("title", "notebook")), cells.without_secrets(notebook)
     path = Path(notebook)
     try:
-        return path.stem, nbformat.read(path, as_version=4)
+        return path.stem, cells.without_secrets(nbformat.read(path, as_version=4))
     # JSON of another shape fails in any of these ways
     except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
         reason = str(error).partition("\n")[0][:200]

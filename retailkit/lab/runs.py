@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from retailkit.lab import notebook, project, tracking
+from retailkit.lab import freshness, notebook, project, safe, tracking
 from retailkit.lab.cells import ANSWER_MIME, RUN_MIME
-from retailkit.lab.records import artifact_path, attach, read_runs
+from retailkit.lab.records import artifact_path, attach, read_runs, this_process
 
 if TYPE_CHECKING:
     import pandas
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["ANSWER_MIME", "RUN_MIME", "Run", "artifact_path", "attach", "read_runs", "start_run"]
 
 _INTERVAL = re.compile(r"\d\s*%?\s*\(\s*\d+(?:\.\d+)?\s*%\s+interval\s+[-−+]?\d[^()]*?\sto\s+[-−+]?\d[^()]*\)")
-_SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
 _DIGEST_LENGTH = 36  # MLflow's limit; the full digest goes into a tag
 
 Shown = TypeVar("Shown")
@@ -103,6 +102,7 @@ class Run:
         self._failed = self._ended = False
         self._inputs: dict[tuple[str, str], str] = {}
         self._notes: set[str] = set()
+        freshness.forget()
         record = mlflow.start_run(
             experiment_id=tracking.experiment(client, study),
             run_name=f"{study}, seed {seed}",
@@ -110,7 +110,7 @@ class Run:
         )
         self.id: str = record.info.run_id
         for name, value in {"seed": seed, **parameters}.items():
-            client.log_param(self.id, name, _recorded(name, value))
+            client.log_param(self.id, name, recorded(name, value))
 
     def _tags(self) -> dict[str, str]:
         tags = {
@@ -120,6 +120,8 @@ class Run:
             "git_dirty": str(self._code["dirty"]).lower(),
             "retailkit_version": str(self._code["version"]),
             "notebook": notebook.name(),
+            "process": this_process(),
+            **notebook.given_tags(),
         }
         return {name: value for name, value in tags.items() if value}
 
@@ -150,6 +152,7 @@ class Run:
         tags = [InputTag("mlflow.data.context", context)]
         self._client.log_inputs(self.id, datasets=[DatasetInput(record, tags)])
         self._client.set_tag(self.id, f"digest.{context}.{_safe(str(dataset.name))}", digest)
+        freshness.note_data(str(dataset.name), getattr(dataset, "folder", None))
         note = str(getattr(dataset, "note", ""))
         if note and note not in self._notes:  # train and test are parts of one set, and say the same
             self._notes.add(note)
@@ -273,6 +276,8 @@ class Run:
 
         self._ended = True
         atexit.unregister(self._at_exit)
+        if status == "FINISHED":
+            self._client.set_tag(self.id, freshness.TAG, freshness.to_text(freshness.stands_on(self.parameters)))
         if _current is self:
             _current = None
         active = mlflow.active_run()
@@ -293,7 +298,7 @@ class Run:
         self._end("FAILED" if failed else "KILLED")
 
     def _passport(self) -> dict[str, Any]:
-        shown = {name: _recorded(name, value) for name, value in self.parameters.items()}
+        shown = {name: recorded(name, value) for name, value in self.parameters.items()}
         return {
             RUN_MIME: {
                 "run_id": self.id,
@@ -312,8 +317,9 @@ class Run:
         return f"<p class='provenance'><small>{html.escape(' · '.join(facts))}</small></p>"
 
 
-def _recorded(name: str, value: Any) -> Any:
-    return "(redacted)" if _SECRET.search(name) and value is not None else value
+def recorded(name: str, value: Any) -> Any:
+    """What is recorded of a parameter: its value, unless its name says that it is secret."""
+    return "(redacted)" if safe.SECRET.search(name) and value is not None else value
 
 
 def _metric_name(name: str) -> str:

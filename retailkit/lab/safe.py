@@ -4,7 +4,10 @@ A notebook's outputs hold file names, messages of libraries and tables of other 
 material to show, none of it may act: scripts and styles go, pictures stay only where they are embedded.
 """
 
+import json
+import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 TAGS = frozenset(
@@ -14,6 +17,7 @@ TAGS = frozenset(
 ACTIVE = ["script", "style", "iframe", "object", "embed", "form", "link", "meta", "base", "svg", "math", "template",
           "noscript", "video", "audio", "textarea", "title"]  # fmt: skip
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
+_SHORTEST_SECRET = 8  # of an environment variable: a shorter one may be a word
 _KEPT = {"th": {"colspan", "rowspan", "scope"}, "td": {"colspan", "rowspan"}, "a": {"href", "title", "rel"},
          "img": {"src", "alt", "width", "height"}, "ol": {"start"}, "abbr": {"title"}}  # fmt: skip
 _EVERYWHERE = {"class", "id", "tabindex", "role", "aria-label"}
@@ -55,6 +59,25 @@ def warnings_in(text: str) -> list[str]:
     """
     found = [words for kind, words in _WARNING.findall(_ANSI.sub("", text)) if kind not in _QUIET_WARNINGS]
     return list(dict.fromkeys(found))
+
+
+def secrets_around() -> list[str]:
+    """List what environment variables hold whose name says that it is secret, if it is long enough to be one."""
+    found = (value for name, value in os.environ.items() if SECRET.search(name) and not os.path.exists(value))
+    return [value for value in found if len(value) >= _SHORTEST_SECRET]
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Take secrets out of JSON, as they are and as JSON and Python write them.
+
+    >>> scrub('{"a": "pass sesame-42 on"}', ["sesame-42"])
+    '{"a": "pass (redacted) on"}'
+    """
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        if len(secret) >= 4:  # shorter ones would spoil innocent words
+            for written in {json.dumps(secret)[1:-1], json.dumps(repr(secret)[1:-1])[1:-1]}:
+                text = text.replace(written, "(redacted)")
+    return text
 
 
 def redact(name: str, value: str) -> str:

@@ -24,6 +24,12 @@ def template(name: str) -> Any:
     return world.get_template(name)
 
 
+@cache
+def script(name: str) -> str:
+    """Load a script of ``retailkit/lab/page``."""
+    return (resources.files("retailkit.lab") / "page" / name).read_text(encoding="utf-8")
+
+
 def emphasised(sentence: str) -> Any:
     """Set the figure of an answer in bold and keep its interval on one line; everything is escaped.
 

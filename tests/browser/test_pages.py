@@ -1,26 +1,11 @@
 """A page and the gallery, opened in a browser from the file system: they ask for nothing else."""
 
-import shutil
-
 import pytest
 from executed_notebooks import ANSWER, code, figure, printed, save, shown, study
 
 from retailkit.lab import render, runs
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium = shutil.which("chromium")
-    if not chromium:
-        pytest.skip("Debian's chromium is absent: make browser")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +89,14 @@ def test_the_code_opens_without_a_script(opened):
     assert not tab.is_visible("details.code pre")
     tab.click("details.code summary >> nth=0")
     assert tab.is_visible("details.code pre")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("what", ["gallery", "page"])
+def test_axe_finds_no_serious_fault(opened, what, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab, _ = opened(what, color_scheme=scheme)
+    found = Axe().run(tab).response["violations"]
+    grave = [(fault["id"], fault["nodes"][0]["html"]) for fault in found if fault["impact"] in ("serious", "critical")]
+    assert grave == []

@@ -8,10 +8,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from retailkit.lab.execute import check_parameters, find_notebook, parameters_of, run_notebook
+from retailkit.lab.execute import run_notebook
 from retailkit.lab.parameters import ParameterError, ParameterTypeError
 from retailkit.lab.project import ProjectError
 from retailkit.lab.runs import artifact_path, read_runs
+from retailkit.lab.source import check_parameters, find_notebook, parameters_of
 
 PARAMETERS = 'minutes: float = 1.0  # training time\nphotos: "int | None" = None\nlist_of: list[str] = ["a"]\nplain = 3'
 START = 'import retailkit as rk\nrun = rk.start_run("tiny", minutes=minutes)'

@@ -31,7 +31,7 @@ def notebook(request) -> Path:
 
 
 def test_there_are_notebooks():
-    assert {"00-start-here", "10-shelf-detector"} <= set(names(NOTEBOOKS))
+    assert {"00-start-here", "10-shelf-detector", "90-compare-runs"} <= set(names(NOTEBOOKS))
 
 
 def test_no_outputs_are_stored(notebook):

@@ -1,0 +1,169 @@
+"""One run of a sweep: executed by a worker, recorded with its page, exactly once.
+
+A worker may be killed at any moment, and another take its place. So each attempt first looks what earlier ones
+left: a finished run is taken as it is, anything else of the same key is marked KILLED. A run counts as finished
+only when its page is kept and its key is written, which is the last thing that an attempt does.
+"""
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retailkit.lab import freshness, project, tracking
+from retailkit.lab.source import Source
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ATTEMPT, KEY = "attempt", "key"  # a run's tags: what was asked for, and what came of it
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know of one run.
+
+    Attributes
+    ----------
+    notebook, text : str
+        File and content of the notebook: a worker on another machine may not have it.
+    parameters : dict
+        Those given, checked.
+    key : str
+        Of the notebook and all its parameters, defaults included.
+    sweep : str
+        Id of the sweep's own run.
+    study : str
+        Where a run is recorded that the notebook did not start itself.
+    minutes, megabytes : float or None
+        Limits.
+    threads : int or None
+        How many the numeric libraries of a kernel may use, where the machine is shared by several.
+    warm : bool
+        Take a warm kernel.
+    tracking_uri : str
+        Empty for the project's own database.
+    """
+
+    notebook: str
+    text: str
+    parameters: dict[str, Any]
+    key: str
+    sweep: str
+    study: str
+    minutes: float | None = None
+    megabytes: float | None = None
+    threads: int | None = None
+    warm: bool = True
+    tracking_uri: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task; `status` is ``finished`` or ``failed``."""
+
+    key: str
+    status: str
+    run_id: str
+    error: str = ""
+    answer: str = ""
+    seconds: float = 0.0
+    attempts: int = 1
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def attempt(task: Task) -> Outcome:
+    """Do a task: at most twice, where the kernel dies; what goes wrong is in the outcome, never raised."""
+    started = time.monotonic()
+    if task.tracking_uri:
+        os.environ["MLFLOW_TRACKING_URI"] = task.tracking_uri
+    try:
+        client = tracking.open_database()
+        if found := settle_earlier(client, task):
+            return found
+        came, died = _once(client, task)
+        if died:
+            client.set_terminated(came.run_id, "KILLED")
+            came = replace(_once(client, task)[0], attempts=2)
+        return replace(came, seconds=time.monotonic() - started)
+    except Exception as error:  # the record cannot be reached, or the disk is full: this run's failure, not the sweep's
+        return Outcome(task.key, "failed", "", f"{type(error).__name__}: {error}", seconds=time.monotonic() - started)
+
+
+def settle_earlier(client: "MlflowClient", task: Task) -> Outcome | None:
+    """Return what an earlier attempt finished in this sweep; mark those that were abandoned."""
+    asked = f"tags.{ATTEMPT} = '{task.key}' and tags.`mlflow.parentRunId` = '{task.sweep}'"
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = None
+    for run in tracking.runs_of(client, ids, None, asked):
+        if run.data.tags.get(KEY) and run.info.status == "FINISHED":
+            if not freshness.changed(freshness.from_text(run.data.tags.get(freshness.TAG, ""))):
+                found = outcome(task.key, run)
+        elif run.info.status in ("RUNNING", "FINISHED"):
+            client.set_terminated(run.info.run_id, "KILLED")
+    return found
+
+
+def outcome(key: str, run: Any) -> Outcome:
+    """What a finished run says."""
+    return Outcome(key, "finished", run.info.run_id, answer=run.data.tags.get("answer", ""), metrics=run.data.metrics)
+
+
+def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
+    """Execute, keep what came of it, and tell whether the kernel died."""
+    import nbformat
+
+    from retailkit.lab import engine, execute, provenance, records, render
+
+    source = Source(Path(task.notebook), task.text)
+    tags = {"mlflow.parentRunId": task.sweep, ATTEMPT: task.key, provenance.DIGEST: source.digest}
+    with tempfile.TemporaryDirectory(prefix="sweep-", dir=project.folder(".cache")) as scratch:
+        executed, log = Path(scratch, source.path.name), Path(scratch, "log.txt")
+        watch = engine.Watch(task.minutes, task.megabytes, log)
+        ending = execute.execute(
+            source, executed, task.parameters, tags=tags, warm=task.warm, threads=task.threads, watch=watch
+        )
+        run_id = str(provenance.passport(nbformat.read(executed, as_version=4)).get("run_id", ""))
+        if run_id:
+            _, error = execute.settle(run_id, ending.error)
+        else:
+            error = ending.error
+            run_id = _record(client, task, tags, source, error)
+        render.attach(executed, run_id)
+        records.attach(run_id, log, "log")
+    if error:
+        client.set_tag(run_id, "error", error[:500])
+        return Outcome(task.key, "failed", run_id, error), ending.died and not watch.out_of_time
+    _seal(client, run_id, task)
+    return outcome(task.key, client.get_run(run_id)), False
+
+
+def _record(client: "MlflowClient", task: Task, tags: Mapping[str, str], source: Source, error: str) -> str:
+    """Record a run for a notebook that started none itself."""
+    from mlflow.entities import Param, RunTag
+
+    from retailkit.lab import records, runs
+
+    known = {**tags, "study": task.study, "notebook": source.path.name, "process": records.this_process()}
+    if not error:
+        modules = freshness.every_module() if "retailkit" in task.text else []
+        known[freshness.TAG] = freshness.to_text(freshness.stands_on(task.parameters, modules))
+    run = client.create_run(tracking.experiment(client, task.study), run_name=source.path.stem, tags=known)
+    values = {**source.defaults(), **task.parameters}
+    client.log_batch(
+        run.info.run_id,
+        params=[Param(name, str(runs.recorded(name, value))) for name, value in values.items()],
+        tags=[RunTag("seed", str(values["seed"]))] if "seed" in values else [],
+    )
+    client.set_terminated(run.info.run_id, "FAILED" if error else "FINISHED")
+    return str(run.info.run_id)
+
+
+def _seal(client: "MlflowClient", run_id: str, task: Task) -> None:
+    """Write the key of what came of a task, last of all: its page is kept by now."""
+    stood = client.get_run(run_id).data.tags.get(freshness.TAG, "")
+    client.set_tag(run_id, KEY, hashlib.sha256(f"{task.key}{stood}".encode()).hexdigest()[:32])
