@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retailkit.lab import freshness, project, tracking
+from retailkit.lab import freshness, project, safe, tracking
 from retailkit.lab.source import Source
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
     from retailkit.lab import engine, execute, provenance, records, render
 
     source = Source(Path(task.notebook), task.text)
+    secrets = safe.secrets_among(task.parameters)
     tags = {"mlflow.parentRunId": task.sweep, ATTEMPT: task.key, provenance.DIGEST: source.digest}
     with tempfile.TemporaryDirectory(prefix="sweep-", dir=project.folder(".cache")) as scratch:
         executed, log = Path(scratch, source.path.name), Path(scratch, "log.txt")
@@ -134,8 +135,10 @@ def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
             error = ending.error
             run_id = _record(client, task, tags, source, error)
         render.attach(executed, run_id)
+        log.write_text(safe.scrub(log.read_text(encoding="utf-8"), secrets), encoding="utf-8")
         records.attach(run_id, log, "log")
     if error:
+        error = safe.scrub(error, secrets)
         client.set_tag(run_id, "error", error[:500])
         return Outcome(task.key, "failed", run_id, error), ending.died and not watch.out_of_time
     _seal(client, run_id, task)

@@ -213,7 +213,9 @@ def _chosen(rows: list[Row], where: str, source: Source) -> list[int]:
         kept = frame.query(where).index.tolist()
     except Exception as error:  # pandas raises what the expression raises
         told = f"{type(error).__name__}: {error}"
-        raise ParameterError(f"--where {where!r} cannot be worked out over {', '.join(map(str, frame))}: {told}") from error
+        raise ParameterError(
+            f"--where {where!r} cannot be worked out over {', '.join(map(str, frame))}: {told}"
+        ) from error
     if not kept:
         raise ParameterError(f"--where {where!r} leaves none of the grid's {len(rows)} runs")
     return [int(place) for place in kept]

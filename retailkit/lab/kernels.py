@@ -33,6 +33,7 @@ from retailkit.lab import project, warm
 
 ADDRESS_VARIABLE = "RETAILKIT_WARM_PARENT"  # socket of a warm parent that somebody else keeps
 IMPORTS_VARIABLE = "RETAILKIT_WARM_IMPORTS"  # modules, by commas, in place of those below
+WORKER_NEEDS = "mlflow.store.tracking.sqlalchemy_store"  # of those below; what follows is for notebooks
 IMPORTS = (
     "numpy", "pandas", "mlflow", "mlflow.store.tracking.sqlalchemy_store", "ipykernel.kernelapp", "ipykernel.ipkernel",
     "ipykernel.zmqshell", "IPython.core.completer", "matplotlib.pyplot", "scipy.stats", "seaborn", "torch",
@@ -53,13 +54,13 @@ class WarmProcess:
     stdin = stdout = stderr = None
 
     def __init__(
-        self, call: str, arguments: list[str], env: dict[str, str], cwd: str, *channels: int, early: bool = False
+        self, call: str, arguments: list[str], env: dict[str, str], cwd: str, *channels: int, after: str = ""
     ) -> None:
         self.args = [call, *arguments]
         self.returncode: int | None = None
         self._heard = b""
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        request = {"call": call, "arguments": arguments, "env": env, "cwd": cwd, "early": early}
+        request = {"call": call, "arguments": arguments, "env": env, "cwd": cwd, "after": after}
         try:
             self._line.connect(parent_address())
             _send(self._line, request, [1, 2, *channels])
@@ -139,7 +140,7 @@ class _Parent:
         self.folder = _short_folder()
         self.address = str(self.folder / "parent")
         environment = {**os.environ, **dict.fromkeys(project.THREADS, "1")}  # threads must not be there to fork
-        environment |= {name: "background_thread:false" for name in _ALLOCATORS}
+        environment |= dict.fromkeys(_ALLOCATORS, "background_thread:false")
         environment.setdefault("MPLBACKEND", _INLINE)
         named = os.environ.get(IMPORTS_VARIABLE)
         modules = [name for name in named.split(",") if name] if named is not None else list(IMPORTS)

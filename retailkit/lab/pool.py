@@ -93,8 +93,9 @@ class _Worker:
         ours, theirs = socket.socketpair()
         environment = {**os.environ, kernels.ADDRESS_VARIABLE: kernels.start_parent()}
         with theirs:
-            call = f"{__name__}:serve"
-            self.process = kernels.WarmProcess(call, [], environment, os.getcwd(), theirs.fileno(), early=True)
+            self.process = kernels.WarmProcess(
+                f"{__name__}:serve", [], environment, os.getcwd(), theirs.fileno(), after=kernels.WORKER_NEEDS
+            )
         self._line = ours
 
     def ask(self, task: tuple[Any, ...]) -> tuple[bool, Any]:

@@ -7,7 +7,7 @@ material to show, none of it may act: scripts and styles go, pictures stay only 
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 TAGS = frozenset(
@@ -61,6 +61,12 @@ def warnings_in(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def secrets_among(parameters: Mapping[str, Any]) -> list[str]:
+    """List the texts of parameters whose name says that they are secret, and what `secrets_around` finds."""
+    given = [value for name, value in parameters.items() if SECRET.search(name) and isinstance(value, str)]
+    return [*given, *secrets_around()]
+
+
 def secrets_around() -> list[str]:
     """List what environment variables hold whose name says that it is secret, if it is long enough to be one."""
     found = (value for name, value in os.environ.items() if SECRET.search(name) and not os.path.exists(value))
@@ -68,14 +74,14 @@ def secrets_around() -> list[str]:
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Take secrets out of JSON, as they are and as JSON and Python write them.
+    """Take secrets out of a text, as they are and as JSON and Python write them.
 
     >>> scrub('{"a": "pass sesame-42 on"}', ["sesame-42"])
     '{"a": "pass (redacted) on"}'
     """
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= 4:  # shorter ones would spoil innocent words
-            for written in {json.dumps(secret)[1:-1], json.dumps(repr(secret)[1:-1])[1:-1]}:
+            for written in {secret, json.dumps(secret)[1:-1], json.dumps(repr(secret)[1:-1])[1:-1]}:
                 text = text.replace(written, "(redacted)")
     return text
 

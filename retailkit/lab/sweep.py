@@ -98,16 +98,15 @@ def sweep(
     if scheduler:
         _refuse_shared_file()
     project.folder("mlruns/artifacts")
-    if local and warm and not tracking.has_tag(provenance.DIGEST, source.digest):
-        _start_early()  # while the record is opened
     threads = max(1, _cores() // workers) if local else None
     tasks = _tasks(source, rows, warm=warm, minutes=minutes, megabytes=megabytes, threads=threads)
-    client = tracking.open_database()
-    done = _finished(client, source, keep_finished)
+    done = _finished(source, keep_finished)
     left = [task for task in tasks if task.key not in done]
     outcomes = {task.key: replace(done[task.key], status="kept") for task in tasks if task.key in done}
     if left:
-        lead = _Lead(client, source, tasks)
+        if local and warm:
+            _start_early()  # it imports while the record is opened
+        lead = _Lead(tracking.open_database(), source, tasks)
         with lead, _workplace(executor, scheduler, workers) as place:
             left = [replace(task, sweep=lead.id) for task in left]
             outcomes |= _work(left, place, len(outcomes), progress)
@@ -147,11 +146,15 @@ def _tasks(source: Source, rows: list[grid.Row], **limits: Any) -> list[Task]:
     ]
 
 
-def _finished(client: "MlflowClient", source: Source, keep: bool) -> dict[str, Outcome]:
+def _finished(source: Source, keep: bool) -> dict[str, Outcome]:
     """Runs of this very notebook that stand, by key of what was asked."""
-    ids = [experiment.experiment_id for experiment in client.search_experiments()]
-    asked = f"attributes.status = 'FINISHED' and tags.{provenance.DIGEST} = '{source.digest}'"
-    runs = [run for run in tracking.runs_of(client, ids, None, asked) if run.data.tags.get(attempt.KEY)]
+    found = tracking.peek(provenance.DIGEST, source.digest)
+    if found is None:
+        client = tracking.open_database()
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        asked = f"attributes.status = 'FINISHED' and tags.{provenance.DIGEST} = '{source.digest}'"
+        found = tracking.runs_of(client, ids, None, asked)
+    runs = [run for run in found if run.data.tags.get(attempt.KEY)]
     facts = {text: freshness.from_text(text) for text in {run.data.tags.get(freshness.TAG, "") for run in runs}}
     reads = records.reads_today(
         {query for known in facts.values() for query in known.get("reads", {})}, source.path.name

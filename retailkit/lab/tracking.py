@@ -12,8 +12,9 @@ import os
 import re
 import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
+from urllib.parse import quote, unquote, urlparse
 
 from retailkit.lab import project
 
@@ -71,20 +72,37 @@ def open_database() -> "MlflowClient":
         raise project.ProjectError(f"Cannot open the tracking database '{redacted(address)}': {reason}") from error
 
 
-def has_tag(name: str, value: str) -> bool:
-    """Whether any run in the project's own database has a tag of this value: a look of a millisecond, without MLflow.
+def peek(tag: str, value: str) -> list[Any] | None:
+    """Read the finished runs with a tag straight from the project's own database: milliseconds, without MLflow.
 
-    False where the record is elsewhere, or can't be read.
+    Returns
+    -------
+    list
+        Each with ``info.run_id``, ``info.status``, ``data.tags`` and ``data.metrics``, as MLflow's have; newest first.
+        None where the record is elsewhere, or cannot be read this way.
     """
     file = database()
-    if not file or not file.exists():
-        return False
+    if not file:
+        return None
+    if not file.exists():
+        return []
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=1)) as connection:
-            asked = "SELECT 1 FROM tags WHERE key = ? AND value = ? LIMIT 1"
-            return connection.execute(asked, (name, value)).fetchone() is not None
-    except sqlite3.Error:
-        return False
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=1)) as connection:
+            return _peeked(connection, tag, value)
+    except sqlite3.Error:  # another version's tables, or somebody is writing
+        return None
+
+
+def _peeked(connection: sqlite3.Connection, tag: str, value: str) -> list[Any]:
+    asked = """SELECT r.run_uuid FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid WHERE t.key = ? AND t.value = ?
+               AND r.status = 'FINISHED' AND r.lifecycle_stage = 'active' ORDER BY r.start_time DESC"""
+    found = {row[0]: SimpleNamespace(tags={}, metrics={}) for row in connection.execute(asked, (tag, value))}
+    for table, kind in (("tags", "tags"), ("latest_metrics", "metrics")):
+        text = f"SELECT x.run_uuid, x.key, x.value FROM {table} x JOIN tags t ON t.run_uuid = x.run_uuid "
+        for run_id, name, content in connection.execute(text + "WHERE t.key = ? AND t.value = ?", (tag, value)):
+            if run_id in found:
+                getattr(found[run_id], kind)[name] = content
+    return [SimpleNamespace(info=SimpleNamespace(run_id=i, status="FINISHED"), data=d) for i, d in found.items()]
 
 
 def _client(address: str) -> "MlflowClient":

@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
 def _import(name: str) -> str:
     """Import what can be imported; say if that started a thread, after which forking is not safe."""
     before = _settings()
-    sys.modules.update(dict.fromkeys(NOT_HERE))
+    sys.modules.update(dict.fromkeys(NOT_HERE))  # type: ignore[arg-type]
     with contextlib.suppress(Exception):  # it is missing or broken: the notebook that needs it will say so
         importlib.import_module(name)
     for absent in NOT_HERE:
@@ -159,11 +159,15 @@ class _Parent:
             if not self.modules:
                 gc.collect()
                 gc.freeze()  # the collector must not touch, and so copy, what forks share
-            return None
-        while self.waiting:
-            if body := self._fork(*self.waiting.pop(0), selector):
+        for request in [request for request in self.waiting if not self._must_wait(request[1])]:
+            self.waiting.remove(request)
+            if body := self._fork(*request, selector):
                 return body
         return None
+
+    def _must_wait(self, request: dict[str, Any]) -> bool:
+        """Whether modules that the fork needs are still to come."""
+        return bool(self.modules) and (not request.get("after") or request["after"] in self.modules)
 
     def _hear(self, connection: Any, selector: Any) -> Body | None:
         """A request, or the end of an owner."""
@@ -174,7 +178,7 @@ class _Parent:
         request, descriptors = receive(connection)
         if request is None:
             _close(connection, *descriptors)
-        elif self.modules and not request.get("early"):
+        elif self._must_wait(request):
             self.waiting.append((connection, request, descriptors))
         else:
             return self._fork(connection, request, descriptors, selector)
@@ -236,7 +240,8 @@ def become(request: dict[str, Any], descriptors: list[int], parent: int) -> int:
     Parameters
     ----------
     request : dict
-        ``early`` (the fork need not have all modules), ``env``, ``cwd``, ``call`` (`KERNEL` or ``"module:function"``) and its ``arguments`` (texts).
+        ``after`` (the last module that the fork needs; empty for all), ``env``, ``cwd``, ``call`` (`KERNEL` or
+        ``"module:function"``) and its ``arguments`` (texts).
     descriptors : list of int
         Standard output and standard error; further ones are handed to the call after the arguments.
     parent : int
@@ -251,6 +256,8 @@ def become(request: dict[str, Any], descriptors: list[int], parent: int) -> int:
         os.close(descriptor)
     os.environ.clear()
     os.environ.update(request["env"])
+    if request["call"] == KERNEL:
+        os.environ["JPY_PARENT_PID"] = str(parent)  # as a kernel's starter does
     os.chdir(request["cwd"])
     _refresh()
     try:
@@ -300,7 +307,7 @@ def _run_kernel(*arguments: str) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     sys.argv = ["ipykernel_launcher.py", *arguments]
-    IPKernelApp.launch_instance(argv=list(arguments))
+    IPKernelApp.launch_instance(argv=[*arguments, f"--IPKernelApp.parent_handle={os.getppid()}"])
 
 
 def _die_with(parent: int) -> None:

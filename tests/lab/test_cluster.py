@@ -63,7 +63,7 @@ def server(store: str, home: Path):
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", store, "--artifacts-destination", str(home / "kept")]
     with running(*command, env=environment, cwd=home):
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/health"))
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/health"), 180)  # it makes its tables first
         yield f"http://127.0.0.1:{port}"
 
 

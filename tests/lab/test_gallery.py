@@ -6,15 +6,14 @@ import bs4
 import pytest
 from notebook_files import tiny
 
-from retailkit.lab import gallery, kernels, sweep, tracking
+from retailkit.lab import gallery, sweep, tracking
 from retailkit.lab.project import ProjectError
 from retailkit.lab.records import artifact_path, read_runs
 
 
 @pytest.fixture
-def swept(ready_house, monkeypatch):
+def swept(ready_house, shared_parent):
     """A project with a sweep of two runs."""
-    monkeypatch.setenv(kernels.IMPORTS_VARIABLE, "json")
     (ready_house / "constraints.txt").write_text("pandas==3\n")
     tiny(ready_house / "notebooks")
     sweep.sweep("10-tiny", {"seed": [0, 1]}, progress=False, workers=2)

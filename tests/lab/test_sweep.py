@@ -14,19 +14,12 @@ import psutil
 import pytest
 from notebook_files import ANSWER, MEASURE, START, tiny, write
 
-from retailkit.lab import attempt, kernels, records, sweep, tracking
+from retailkit.lab import attempt, records, sweep, tracking
 from retailkit.lab.parameters import ParameterError
 from retailkit.lab.project import ProjectError
 from retailkit.lab.records import artifact_path, read_runs
 
-LIGHT = "json"  # small notebooks need no heavy library
-
-
-@pytest.fixture(autouse=True)
-def light_parent(monkeypatch):
-    monkeypatch.setenv(kernels.IMPORTS_VARIABLE, LIGHT)
-    yield
-    kernels.close_parent()
+pytestmark = pytest.mark.usefixtures("shared_parent")
 
 
 def go(notebook, grid, **options):
@@ -107,7 +100,7 @@ def test_failures_are_kept_with_page_and_error_and_stop_nobody(ready_house):
     path = tiny(ready_house / "notebooks", "print('so far')\n1 / (size - 2)")
     frame = go(path, {"size": [1, 2, 3]})
     assert frame["status"].tolist() == ["finished", "failed", "finished"]
-    assert frame["error"][1] == "cell 3: ZeroDivisionError: division by zero"
+    assert frame["error"][1] == "cell 4: ZeroDivisionError: division by zero"
     assert "ZeroDivisionError" in artifact_path(frame["run_id"][1], "page/10-tiny.html").read_text()
     assert "so far" in artifact_path(frame["run_id"][1], "log/log.txt").read_text()
     assert leads()[0].info.status == "FAILED" and leads()[0].data.metrics["runs_failed"] == 1
@@ -272,7 +265,11 @@ def _finished() -> int:
     return sum(run.info.status == "FINISHED" and attempt.KEY in run.data.tags for run in children())
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGTERM))],
+    ids=["killed", "interrupted", "terminated"],
+)
 def test_a_sweep_that_is_stopped_half_way_resumes(ready_house, number):
     path = tiny(ready_house, SLOW)
     asked = command(ready_house, path)
