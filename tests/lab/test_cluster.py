@@ -156,10 +156,10 @@ def postgres(tmp_path):
 
 
 def connects(address: str) -> bool:
-    import psycopg2
+    import psycopg
 
-    with contextlib.suppress(psycopg2.OperationalError):
-        psycopg2.connect(address).close()
+    with contextlib.suppress(psycopg.OperationalError):
+        psycopg.connect(address).close()
         return True
     return False
 
