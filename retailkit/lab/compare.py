@@ -76,10 +76,11 @@ class Comparison:
 
         if not len(self.runs):
             return said(NOTHING)
-        return panels(
-            self.runs, x="level", y="value", line="pair", panel="panel" if self.panel_name else None,
-            x_name=self.parameter, y_name=self.metric, panel_name=self.panel_name, order=_sorted(self.runs["level"]),
-        )  # fmt: skip
+        places = {name: place for place, name in enumerate(_sorted(self.runs["panel"]))}
+        runs = self.runs.sort_values("panel", key=lambda names: names.map(places), kind="stable")
+        names = {"x_name": self.parameter, "y_name": self.metric, "panel_name": self.panel_name}
+        panel = "panel" if self.panel_name else None
+        return panels(runs, "level", "value", "pair", panel, order=_sorted(runs["level"]), **names)
 
     def differences(self) -> "Chart":
         """Draw the differences of `table` with their intervals; zero is no difference."""

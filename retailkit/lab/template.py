@@ -54,11 +54,13 @@ def day(moment: datetime | None) -> str:
 def length(minutes: float | None) -> str:
     """Say how long something took.
 
-    >>> length(0.5), length(4.02), length(130)
-    ('30 seconds', '4 minutes', '2 hours 10 minutes')
+    >>> length(0.01), length(0.5), length(4.02), length(130)
+    ('under a second', '30 seconds', '4 minutes', '2 hours 10 minutes')
     """
     if minutes is None or minutes != minutes:
         return ""
+    if minutes < 1 / 60:
+        return "under a second"
     if minutes < 1.5:
         return f"{minutes * 60:.0f} seconds"
     hours, rest = divmod(round(minutes), 60)
