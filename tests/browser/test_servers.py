@@ -113,6 +113,7 @@ def test_mlflow_shows_the_run_with_its_curves(browser, home):
         tab = browser.new_page(viewport={"width": 1400, "height": 1000})
         address = f"http://127.0.0.1:{port}/#/experiments/{record.info.experiment_id}/runs/{record.info.run_id}"
         tab.goto(f"{address}/model-metrics")
-        tab.get_by_text("detector.box", exact=False).first.wait_for(timeout=90_000)
-        tab.locator(".js-plotly-plot, canvas, svg.main-svg").first.wait_for(timeout=60_000)
+        tab.get_by_placeholder("Search metric charts").fill("detector.box", timeout=90_000)
+        tab.get_by_text("detector.box", exact=True).first.wait_for(timeout=60_000)
+        tab.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
         tab.close()
