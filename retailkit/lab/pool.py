@@ -28,7 +28,7 @@ class WorkerDied(RuntimeError):
 
 
 class WarmPool(concurrent.futures.Executor):
-    """Worker processes that take one task after the other.
+    """Worker processes that take one task after the other; threads of this process where no fork is to be had.
 
     Parameters
     ----------
@@ -56,7 +56,11 @@ class WarmPool(concurrent.futures.Executor):
         try:
             worker = self._idle.get_nowait()
         except queue.Empty:
-            worker = _Worker()
+            try:
+                worker = _Worker()
+            except kernels.NoFork:  # found out late: some import has started a thread
+                call, given, named = task
+                return call(*given, **named)
             with self._lock:
                 self._all.add(worker)
         try:

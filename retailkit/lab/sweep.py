@@ -251,7 +251,7 @@ def _local(workers: int) -> concurrent.futures.Executor:
     try:
         return WarmPool(workers)
     except kernels.NoFork:
-        return concurrent.futures.ProcessPoolExecutor(workers)
+        return concurrent.futures.ThreadPoolExecutor(workers)  # the kernels are processes all the same
 
 
 def _refuse_shared_file() -> None:

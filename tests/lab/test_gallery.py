@@ -6,24 +6,15 @@ import bs4
 import pytest
 from notebook_files import tiny
 
-from retailkit.lab import gallery, sweep, tracking
+from retailkit.lab import gallery, tracking
 from retailkit.lab.project import ProjectError
 from retailkit.lab.records import artifact_path, read_runs
-
-
-@pytest.fixture
-def swept(ready_house, shared_parent):
-    """A project with a sweep of two runs."""
-    (ready_house / "constraints.txt").write_text("pandas==3\n")
-    tiny(ready_house / "notebooks")
-    sweep.sweep("10-tiny", {"seed": [0, 1]}, progress=False, workers=2)
-    return ready_house
 
 
 def test_a_card_carries_what_it_is_searched_and_sorted_by(swept):
     soup = bs4.BeautifulSoup(gallery.gallery().read_text(), "html.parser")
     cards = soup.find_all("article")
-    assert len(cards) == 2, "the sweep's own run has no card"
+    assert len(cards) == 4, "the sweep's own run has no card"
     assert {card["data-notebook"] for card in cards} == {"10-tiny"} and {card["data-state"] for card in cards} == {
         "today"
     }
@@ -65,7 +56,7 @@ def test_what_is_no_longer_todays_is_named(swept, change, problem):
         page.unlink()
     found = gallery.check()
     assert set(found["problem"]) == {problem}
-    assert run_id in set(found["run_id"]) and len(found) == (2 if change in ("notebook", "pins") else 1)
+    assert run_id in set(found["run_id"]) and len(found) == (4 if change in ("notebook", "pins") else 1)
     assert gallery.gallery().is_file(), "a broken page does not break the gallery"
 
 
@@ -83,7 +74,7 @@ def test_the_command_fails_where_something_changed(swept, capsys):
     assert main(["gallery", "--check"]) == 1
     printed = capsys.readouterr()
     assert "pages/10-tiny-" in printed.err and "constraints.txt has changed" in printed.err
-    assert "2 pages are no longer today's" in printed.out
+    assert "4 pages are no longer today's" in printed.out
 
 
 def test_the_zip_holds_what_the_index_shows_and_no_more(swept, tmp_path):

@@ -66,3 +66,11 @@ def test_nobody_outlives_the_pool(monkeypatch):
         time.sleep(0.05)
     assert not any(map(psutil.pid_exists, pids))
     kernels.close_parent()
+
+
+def test_where_forking_turns_out_unsafe_threads_do_the_work(pool, monkeypatch):
+    def refuse(*arguments, **options):
+        raise kernels.NoFork("importing something starts a thread")
+
+    monkeypatch.setattr(kernels, "WarmProcess", refuse)
+    assert pool.submit(os.getpid).result(20) == os.getpid()

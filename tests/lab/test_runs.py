@@ -226,6 +226,7 @@ def _one_run(home: str, barrier: object) -> None:
     start_run("race").answer(f"It is {ESTIMATE}.")
 
 
+@pytest.mark.slow
 def test_four_processes_make_one_fresh_database(fresh):
     """MLflow alone fails here every time: 'table already exists', 'duplicate column name'."""
     spawn = multiprocessing.get_context("spawn")

@@ -46,11 +46,6 @@ def finished_once() -> bool:
 
 
 class TestAGoodSweep:
-    @pytest.fixture
-    def first(self, ready_house):
-        tiny(ready_house / "notebooks")
-        return go("10-tiny", {"seed": [0, 1], "size": [1, 2]})
-
     def test_the_frame_is_tidy_and_in_the_grids_order(self, first):
         assert first[["seed", "size"]].values.tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
         assert set(first["status"]) == {"finished"} and first["run_id"].is_unique
@@ -83,15 +78,15 @@ class TestAGoodSweep:
         more = go("10-tiny", {"seed": [0, 1], "size": [1, 2, 3]})
         assert more["status"].tolist().count("kept") == 4 and len(children()) == 6 and finished_once()
 
-    def test_a_changed_notebook_runs_again_and_back_again_not(self, first, ready_house):
-        before = (ready_house / "notebooks" / "10-tiny.ipynb").read_text()
-        tiny(ready_house / "notebooks", "2 + 2")
+    def test_a_changed_notebook_runs_again_and_back_again_not(self, first, swept):
+        before = (swept / "notebooks" / "10-tiny.ipynb").read_text()
+        tiny(swept / "notebooks", "2 + 2")
         assert set(go("10-tiny", {"seed": [0]})["status"]) == {"finished"}
-        (ready_house / "notebooks" / "10-tiny.ipynb").write_text(before)
+        (swept / "notebooks" / "10-tiny.ipynb").write_text(before)
         assert set(go("10-tiny", {"seed": [0]})["status"]) == {"kept"}
 
-    def test_changed_pins_run_again_unless_finished_runs_are_kept(self, first, ready_house):
-        (ready_house / "constraints.txt").write_text("pandas==9\n")
+    def test_changed_pins_run_again_unless_finished_runs_are_kept(self, first, swept):
+        (swept / "constraints.txt").write_text("pandas==9\n")
         assert set(go("10-tiny", {"seed": [0]}, keep_finished=True)["status"]) == {"kept"}
         assert set(go("10-tiny", {"seed": [0]})["status"]) == {"finished"} and finished_once()
 
@@ -265,9 +260,10 @@ def _finished() -> int:
     return sum(run.info.status == "FINISHED" and attempt.KEY in run.data.tags for run in children())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGTERM))],
+    [signal.SIGKILL, signal.SIGINT, signal.SIGTERM],
     ids=["killed", "interrupted", "terminated"],
 )
 def test_a_sweep_that_is_stopped_half_way_resumes(ready_house, number):
