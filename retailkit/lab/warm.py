@@ -57,8 +57,9 @@ def _import(name: str) -> str:
     for absent in NOT_HERE:
         if sys.modules.get(absent) is None:
             sys.modules.pop(absent, None)
-    if (after := _settings()) != before:
-        _postponed.setdefault(name.partition(".")[0], []).append(_difference(before, after))
+    after = _settings()
+    if any((set_by := _difference(before, after)).values()):
+        _postponed.setdefault(name.partition(".")[0], []).append(set_by)
         _set(_difference(after, before))
     return f"importing {name} starts a thread" if threads() > 1 else ""
 
@@ -83,7 +84,7 @@ def _difference(before: Settings, after: Settings) -> Settings:
 def _set(settings: Settings) -> None:
     os.environ.update(settings["environment"])
     if settings["numpy"]:
-        sys.modules["numpy"].set_printoptions(**settings["numpy"])
+        importlib.import_module("numpy").set_printoptions(**settings["numpy"])
 
 
 class _Postponed(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -111,6 +111,14 @@ def test_the_conformance_notebook_has_the_same_outputs_in_both_kernels(tmp_path,
     assert any("StdinNotImplementedError" in str(outputs) for outputs in ordinary), "input() is refused"
 
 
+def test_a_package_sets_what_it_sets_when_the_notebook_imports_it(tmp_path):
+    """ultralytics changes how numpy prints, for the whole process; it must not where nobody imports it."""
+    cells = ["import numpy\nnumpy.array([0.5])", "import ultralytics\nnumpy.array([0.5])"]
+    assert execute(cells, True, tmp_path) == execute(cells, False, tmp_path)
+    [[alone]] = execute(["from ultralytics import YOLO\nYOLO.__name__"], True, tmp_path)
+    assert alone["data"] == {"text/plain": "'YOLO'"}
+
+
 def _used(parent: int) -> int:
     return psutil.Process(parent).memory_info().rss
 
