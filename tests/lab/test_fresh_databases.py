@@ -1,6 +1,5 @@
 """Many processes open a tracking database that is not there yet, at the same moment."""
 
-import shutil
 import time
 
 import pytest
@@ -23,11 +22,13 @@ run.answer("It is 0.41 (95 % interval 0.36 to 0.46).")
 
 
 @pytest.mark.slow
-def test_eight_processes_open_a_fresh_database_twenty_times(house, shared_parent, monkeypatch):
+def test_eight_processes_open_a_fresh_database_twenty_times(tmp_path, shared_parent, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with WarmPool(8) as pool:
-        for _ in range(20):
-            shutil.rmtree(house / "mlruns")
-            (house / "mlruns").mkdir()
+        for number in range(20):
+            house = tmp_path / str(number)
+            (house / "mlruns").mkdir(parents=True)
+            monkeypatch.setenv("RETAILKIT_HOME", str(house))
             moment = time.time() + 1.5
             codes = [WRITE.format(home=str(house), moment=moment, seed=seed) for seed in range(8)]
             for done in [pool.submit(exec, code, {}) for code in codes]:
