@@ -10,6 +10,7 @@ A page is one file. It holds no script and fetches nothing: its own content secu
 import base64
 import io
 import tempfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,40 +23,79 @@ __all__ = ["attach", "cover", "gallery", "page", "write"]
 _COVER_WIDTH = 760  # pixels: sharp at the size that a card has on a page
 
 
-def page(notebook: Any, run: dict[str, Any] | None = None, name: str = "") -> str:
-    """Render an executed notebook as one self-contained page.
+class Opened:
+    """A notebook as it may be shown: read once, without secrets, cut into blocks once.
 
     Parameters
     ----------
     notebook : path or nbformat.NotebookNode
+
+    Attributes
+    ----------
+    name : str
+    digest : str
+        Of its source as written, with what was a secret.
+    node : nbformat.NotebookNode
+    """
+
+    def __init__(self, notebook: Any) -> None:
+        self.name, written = _read(notebook)
+        self.digest = provenance.digest(written)
+        self.node = cells.without_secrets(written)
+
+    @cached_property
+    def blocks(self) -> list[cells.Block]:
+        """What stands on the page."""
+        return cells.blocks(self.node)
+
+    @cached_property
+    def title(self) -> str:
+        """The question, else the name."""
+        return cells.title_of(self.node) or self.name
+
+    @cached_property
+    def cover(self) -> tuple[bytes, str] | None:
+        """The picture that stands for it; see :func:`cover`."""
+        found = self.blocks
+        if tagged := [block for block in found if block["kind"] == "figure" and block["cover"]]:
+            found = tagged
+        answered = next((place for place, block in enumerate(found) if block["kind"] == "answer"), len(found))
+        figures = [block for block in found[:answered] if block["kind"] == "figure"]
+        figures = figures or [block for block in found if block["kind"] == "figure"]
+        figures = [block for block in figures if not block["src"].startswith("data:image/svg")]
+        return (_small(figures[-1]["src"]), figures[-1]["alt"]) if figures else None
+
+
+def page(notebook: Any, run: dict[str, Any] | None = None) -> str:
+    """Render an executed notebook as one self-contained page.
+
+    Parameters
+    ----------
+    notebook : path, nbformat.NotebookNode or Opened
         Executed, by papermill, JupyterLab or `retailkit run`. A failed one makes a page too: it opens with the error.
     run : dict, optional
         What is known of the run, as `provenance.facts` gives it; by default looked up in MLflow by the run id
         inside the notebook, or taken from the notebook where MLflow can't be reached.
-    name : str
-        Of the notebook, where `notebook` is not a path.
 
     Returns
     -------
     str
         HTML with exactly one H1, the notebook's question (its file's name where it has none).
     """
-    found_name, node = _open(notebook)
-    name = name or found_name
-    run = provenance.facts(node) if run is None else run
-    found = cells.blocks(node)
-    picture = cover(node)
+    opened = notebook if isinstance(notebook, Opened) else Opened(notebook)
+    run = provenance.facts(opened.node) if run is None else run
+    picture = opened.cover
     return template("page.html.j2").render(
-        title=cells.title_of(node) or name,
-        name=name,
+        title=opened.title,
+        name=opened.name,
         run=run,
-        blocks=found,
+        blocks=opened.blocks,
         answer=emphasised(run["answer"]) if run["answer"] else "",
         picture=_data_uri(picture[0]) if picture and run["answer"] else "",
         picture_alt=picture[1] if picture else "",
-        error=next((block for block in found if block["kind"] == "error"), None),
-        executed=any(cell.get("outputs") or cell.get("execution_count") for cell in node.cells),
-        contents=_contents(found),
+        error=next((block for block in opened.blocks if block["kind"] == "error"), None),
+        executed=any(cell.get("outputs") or cell.get("execution_count") for cell in opened.node.cells),
+        contents=_contents(opened.blocks),
     )
 
 
@@ -96,37 +136,34 @@ def attach(notebook: str | Path, run_id: str = "") -> str:
     from retailkit.lab import records, tracking
 
     notebook = Path(notebook)
-    name, node = _open(notebook)
-    run_id = run_id or str(provenance.passport(node).get("run_id", ""))
+    opened = Opened(notebook)
+    run_id = run_id or str(provenance.passport(opened.node).get("run_id", ""))
     if not run_id:
         raise ValueError(
             f"{notebook} names no run: execute all of it first, with a cell that calls rk.start_run(...), and save it"
         )
+    facts = provenance.facts(opened.node, run_id)
     with tempfile.TemporaryDirectory() as scratch:
         folder, kept = Path(scratch, "page"), Path(scratch, notebook.name)
         folder.mkdir()
-        told = page(node, provenance.facts(node, run_id), name)
-        (folder / f"{name}.html").write_text(told, encoding="utf-8")
-        if picture := cover(node):
-            (folder / "cover.png").write_bytes(picture[0])
-            (folder / "cover.txt").write_text(picture[1], encoding="utf-8")
+        (folder / f"{opened.name}.html").write_text(page(opened, facts), encoding="utf-8")
+        if opened.cover:
+            (folder / "cover.png").write_bytes(opened.cover[0])
+            (folder / "cover.txt").write_text(opened.cover[1], encoding="utf-8")
         records.attach(run_id, folder, "page")
-        nbformat.write(node, kept)
+        nbformat.write(opened.node, kept)
         records.attach(run_id, kept, "notebook")
-    _tag(tracking.open_database(), run_id, node, notebook)
+    _tag(tracking.open_database(), run_id, opened, facts["notebook"] or notebook.name)
     return run_id
 
 
-def _tag(client: Any, run_id: str, node: Any, notebook: Path) -> None:
+def _tag(client: Any, run_id: str, opened: Opened, file: str) -> None:
     """Write beside the run what the gallery shows of the notebook, and which it was."""
-    import nbformat
-
-    written = nbformat.read(notebook, as_version=4)  # with what was a secret: it is a digest of the source
-    client.set_tag(run_id, provenance.DIGEST, provenance.digest(written))
-    client.set_tag(run_id, "title", cells.title_of(node) or notebook.stem)
+    client.set_tag(run_id, provenance.DIGEST, opened.digest)
+    client.set_tag(run_id, "title", opened.title)
     if not client.get_run(run_id).data.tags.get("notebook"):
-        client.set_tag(run_id, "notebook", provenance.facts(node)["notebook"] or notebook.name)
-    failures = [block["sentence"] for block in cells.blocks(node) if block["kind"] == "error"]
+        client.set_tag(run_id, "notebook", file)
+    failures = [block["sentence"] for block in opened.blocks if block["kind"] == "error"]
     if failures:
         client.set_tag(run_id, "error", failures[0][:500])
 
@@ -136,15 +173,7 @@ def cover(notebook: Any) -> tuple[bytes, str] | None:
 
     It is the picture of the cell tagged ``cover``, else the last one before the answer, else the last.
     """
-    _, node = _open(notebook)
-    found = cells.blocks(node)
-    if tagged := [block for block in found if block["kind"] == "figure" and block["cover"]]:
-        found = tagged
-    answered = next((place for place, block in enumerate(found) if block["kind"] == "answer"), len(found))
-    figures = [block for block in found[:answered] if block["kind"] == "figure"]
-    figures = figures or [block for block in found if block["kind"] == "figure"]
-    figures = [block for block in figures if not block["src"].startswith("data:image/svg")]
-    return (_small(figures[-1]["src"]), figures[-1]["alt"]) if figures else None
+    return Opened(notebook).cover
 
 
 def _small(source: str) -> bytes:
@@ -162,15 +191,15 @@ def _data_uri(picture: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
-def _open(notebook: Any) -> tuple[str, Any]:
+def _read(notebook: Any) -> tuple[str, Any]:
     """Return a notebook's name and content; refuse what is no notebook, in words."""
     import nbformat
 
     if not isinstance(notebook, str | Path):
-        return str(notebook.metadata.get("title", "notebook")), cells.without_secrets(notebook)
+        return str(notebook.metadata.get("title", "notebook")), notebook
     path = Path(notebook)
     try:
-        return path.stem, cells.without_secrets(nbformat.read(path, as_version=4))
+        return path.stem, nbformat.read(path, as_version=4)
     # JSON of another shape fails in any of these ways
     except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError) as error:
         reason = str(error).partition("\n")[0][:200]
