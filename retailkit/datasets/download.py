@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import lzma
 import re
 import shutil
 import stat
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -214,7 +216,16 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
                 left = _copy(archive, name, stream, output, left)
     except (FileExistsError, NotADirectoryError) as error:
         raise DataError(f"{archive}: member '{name}' comes twice, or is file and folder at once") from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+    ) as error:
         raise DataError(f"{archive} cannot be unpacked: {error}") from error
 
 

@@ -97,9 +97,8 @@ def attempt(task: Task) -> Outcome:
 def settle_earlier(client: "MlflowClient", task: Task) -> Outcome | None:
     """Return what an earlier attempt finished in this sweep; mark those that were abandoned."""
     asked = f"tags.{ATTEMPT} = '{task.key}' and tags.`mlflow.parentRunId` = '{task.sweep}'"
-    ids = [experiment.experiment_id for experiment in client.search_experiments()]
     found = None
-    for run in tracking.runs_of(client, ids, None, asked):
+    for run in tracking.every_run(client, asked):
         if run.data.tags.get(KEY) and run.info.status == "FINISHED":
             if not freshness.changed(freshness.from_text(run.data.tags.get(freshness.TAG, ""))):
                 found = outcome(task.key, run)

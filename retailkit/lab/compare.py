@@ -221,12 +221,20 @@ def _difference(wide: pd.DataFrame, name: str, baseline: str, level: float) -> t
 
 
 def _by_chance(gap: np.ndarray) -> float:
-    """Share of sign flips that put the mean as far from zero: all of them up to 12 pairs, else drawn at random."""
-    if len(gap) <= 12:
-        signs = 1 - 2 * ((np.arange(2 ** len(gap))[:, None] >> np.arange(len(gap))) & 1)
-        return float(np.mean(np.abs(signs @ gap) >= abs(gap.sum()) - 1e-12 * np.abs(gap).sum()))
-    signs = np.random.default_rng(0).choice([-1, 1], size=(_SHUFFLES, len(gap)))
-    return float((np.sum(np.abs(signs @ gap) >= abs(gap.sum())) + 1) / (_SHUFFLES + 1))
+    """Share of sign flips that put the mean as far from zero: of all up to 12 pairs, else of some drawn at random."""
+    from scipy import stats
+
+    return float(
+        stats.permutation_test(
+            (gap,),
+            lambda flipped, axis: np.abs(flipped.mean(axis=axis)),
+            permutation_type="samples",
+            alternative="greater",
+            vectorized=True,
+            n_resamples=_SHUFFLES,
+            rng=np.random.default_rng(0),
+        ).pvalue
+    )
 
 
 def _unknown(kind: str, given: str, known: list[str]) -> ValueError:

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,7 +34,7 @@ class Watch:
         Limits of the whole run; memory is what the kernel and the processes it started have for themselves, with
         their share of what they have in common with others.
     log : Path, optional
-        Where a line for each cell, and what it prints, goes.
+        Where what the cells print goes.
 
     Attributes
     ----------
@@ -96,8 +97,11 @@ def memory(pid: int) -> float:
 class _Client(PapermillNotebookClient):
     """nbclient, watched."""
 
-    watch: Watch
-    process: Any = None
+    def __init__(self, *given: Any, watch: Watch, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.watch = watch
+        self.process: Any = None
+        self.printed: Counter[tuple[int, str]] = Counter()  # characters, by cell and stream
 
     def start_new_kernel(self, **options: Any) -> None:
         super().start_new_kernel(**options)
@@ -114,9 +118,8 @@ class _Client(PapermillNotebookClient):
 
     def _kept(self, content: dict[str, Any], cell_index: int) -> str:
         """Log what is printed, and drop what goes beyond the cap, saying so once."""
-        self.printed = getattr(self, "printed", {})
         place = (cell_index, content["name"])
-        before = self.printed.get(place, 0)
+        before = self.printed[place]
         self.printed[place] = after = before + len(content["text"])
         kept = str(content["text"][: max(0, MOST_PRINTED - before)])
         if before < MOST_PRINTED < after:
@@ -134,13 +137,14 @@ class Engine(NBClientEngine):
     """papermill's engine, with a `Watch`."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, watch: Watch | None = None, **options: Any) -> Any:
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, watch: Watch, start_timeout: float = 60, **options: Any
+    ) -> Any:
         """Execute the notebook; the watch ends with it."""
-        watch = watch or Watch()
         known = {name: options[name] for name in ("kernel_manager_class",) if name in options}
-        start = options.get("start_timeout") or 60
-        client = _Client(nb_man, kernel_name=kernel_name, startup_timeout=start, timeout=None, **known)
-        client.watch = watch
+        client = _Client(
+            nb_man, watch=watch, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, **known
+        )
         try:
             return client.execute()
         except RuntimeError:

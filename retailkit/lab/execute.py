@@ -82,7 +82,7 @@ def run_notebook(
     Raises
     ------
     retailkit.lab.parameters.ParameterError
-        See :func:`retailkit.lab.source.check_parameters`.
+        See :func:`retailkit.lab.source.Source.check`.
     retailkit.lab.project.ProjectError
         No such notebook; ``mlruns/`` or the output's folder cannot be written.
     """

@@ -52,6 +52,11 @@ def gallery(folder: str | Path | None = None, last: int = 2000) -> Path:
     Path
         ``index.html``, complete at every moment: it is put in place in one move.
     """
+    return _made(folder, last)[0]
+
+
+def _made(folder: str | Path | None, last: int | None) -> tuple[Path, list[list[Card]]]:
+    """Make the gallery; return its index and its cards, those of one notebook and parameters together."""
     folder = Path(folder) if folder else project.folder("gallery")
     for name in ("pages", "covers"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -65,7 +70,7 @@ def gallery(folder: str | Path | None = None, last: int = 2000) -> Path:
     seal = base64.b64encode(hashlib.sha256(script("gallery.js").encode()).digest()).decode()
     html = template("gallery.html.j2").render(**facts, notebooks=notebooks, script=script("gallery.js"), seal=seal)
     _put(folder / "index.html", html.encode())
-    return folder / "index.html"
+    return folder / "index.html", list(groups.values())
 
 
 def check(folder: str | Path | None = None) -> "pandas.DataFrame":
@@ -80,16 +85,16 @@ def check(folder: str | Path | None = None) -> "pandas.DataFrame":
     """
     import pandas
 
-    folder = gallery(folder).parent
-    today, seen, rows = _Today(), set(), []
-    for run, study in _runs(None):
-        card = _card(run, study, folder, today)
-        if run.info.status != "FINISHED" or card["group"] in seen:
-            continue
-        seen.add(card["group"])
-        problems = [f"{what} has changed" for what in card["changed"]] + _broken(folder, card["page"])
-        rows += [(card["page"] or card["title"], run.info.run_id, problem) for problem in problems]
+    index, groups = _made(folder, None)
+    rows = []
+    for card in filter(None, map(_newest_finished, groups)):
+        problems = [f"{what} has changed" for what in card["changed"]] + _broken(index.parent, card["page"])
+        rows += [(card["page"] or card["title"], card["run_id"], problem) for problem in problems]
     return pandas.DataFrame(rows, columns=["page", "run_id", "problem"])
+
+
+def _newest_finished(cards: list[Card]) -> Card | None:
+    return next((card for card in cards if card["finished"]), None)
 
 
 def _broken(folder: Path, page: str) -> list[str]:
@@ -182,6 +187,7 @@ def _card(run: Any, study: str, folder: Path, today: _Today) -> Card:
         "error": tags.get("error", "") if status in ("FAILED", "KILLED") else "",
         "status": STATUS.get(status, status.lower()),
         "failed": status == "FAILED",
+        "finished": status == "FINISHED",
         "changed": changed,
         "state": "changed" if changed else "today" if status == "FINISHED" else "failed",
         "notebook": Path(notebook).stem or study,
@@ -215,11 +221,7 @@ def _copy_page(kept: Path | None, target: Path) -> str:
     pages = sorted((kept / "page").glob("*.html"), key=lambda path: path.stat().st_mtime_ns) if kept else []
     if not pages:
         return ""
-    made, there = pages[-1].stat(), target.stat() if target.exists() else None
-    if not there or (made.st_size, made.st_mtime_ns) != (there.st_size, there.st_mtime_ns):
-        scratch = target.with_suffix(f".{os.getpid()}.part")
-        shutil.copy2(pages[-1], scratch)
-        scratch.replace(target)
+    _copy(pages[-1], target)
     return f"pages/{target.name}"
 
 
@@ -229,12 +231,21 @@ def _picture(kept: Path | None, covers: Path, name: str) -> dict[str, str]:
     found = [kept / "page" / "cover.png", *sorted((kept / "figures").glob("*.png"))] if kept else []
     for file in found:
         if file.is_file() and file.with_suffix(".txt").is_file():
-            _put(target, file.read_bytes())
-            _put(words, file.with_suffix(".txt").read_bytes())
+            _copy(file, target)
+            _copy(file.with_suffix(".txt"), words)
             break
     if not (target.is_file() and words.is_file()):
         return {"picture": "", "alt": ""}
     return {"picture": f"covers/{target.name}", "alt": words.read_text(encoding="utf-8")}
+
+
+def _copy(file: Path, target: Path) -> None:
+    """Copy a file in one move, unless the same one lies there."""
+    made, there = file.stat(), target.stat() if target.exists() else None
+    if not there or (made.st_size, made.st_mtime_ns) != (there.st_size, there.st_mtime_ns):
+        scratch = target.with_suffix(f".{os.getpid()}.part")
+        shutil.copy2(file, scratch)
+        scratch.replace(target)
 
 
 def _put(target: Path, content: bytes) -> None:

@@ -3,8 +3,8 @@
     with WarmPool(workers=2) as pool:
         pool.submit(abs, -3).result()      # 3, worked out by another process
 
-It differs from `ProcessPoolExecutor` where that matters here: a worker starts in milliseconds with everything
-imported, a worker that dies fails its own task alone, and none outlives the process that made the pool.
+It differs from `ProcessPoolExecutor` where that matters here: a worker starts with everything imported, a
+worker that dies fails its own task alone, and none outlives the process that made the pool.
 """
 
 import concurrent.futures

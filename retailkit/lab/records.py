@@ -214,10 +214,9 @@ def has_ended(process: str) -> bool:
 
 def settle_abandoned(client: "MlflowClient") -> int:
     """Mark runs as KILLED whose process was killed before it could say so; return their number."""
-    ids = [experiment.experiment_id for experiment in client.search_experiments()]
     lost = [
         run.info.run_id
-        for run in tracking.runs_of(client, ids, None, "attributes.status = 'RUNNING'")
+        for run in tracking.every_run(client, "attributes.status = 'RUNNING'")
         if has_ended(run.data.tags.get("process", ""))
     ]
     for run_id in lost:

@@ -90,7 +90,23 @@ class Source:
         raise ParameterError(f"{self.path} has no cell tagged 'parameters': give that tag to the cell that sets them")
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return parameters as the types that the notebook declares; see :func:`check_parameters`."""
+        """Read parameters, as the command line gives them, by the types that the notebook declares.
+
+        Parameters
+        ----------
+        given : mapping
+            Text or values by name: ``{"minutes": "4"}``.
+
+        Returns
+        -------
+        dict
+            ``{"minutes": 4.0}``
+
+        Raises
+        ------
+        retailkit.lab.parameters.ParameterError
+            A name that is not declared (the nearest is named), or a value that does not fit.
+        """
         known = self.parameters if given else {}
         for name in given:
             if name not in known:
@@ -201,25 +217,3 @@ def parameters_of(notebook: str | Path) -> "pandas.DataFrame":
     import pandas
 
     return pandas.DataFrame(list(read(notebook).parameters.values()), columns=["name", "type", "default", "help"])
-
-
-def check_parameters(notebook: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Read parameters, as the command line gives them, by the types that the notebook declares.
-
-    Parameters
-    ----------
-    notebook : str or Path
-    given : mapping
-        Text or values by name: ``{"minutes": "4"}``.
-
-    Returns
-    -------
-    dict
-        ``{"minutes": 4.0}``
-
-    Raises
-    ------
-    retailkit.lab.parameters.ParameterError
-        A name that is not declared (the nearest is named), or a value that does not fit.
-    """
-    return read(notebook).check(given)

@@ -150,10 +150,8 @@ def _finished(source: Source, keep: bool) -> dict[str, Outcome]:
     """Runs of this very notebook that stand, by key of what was asked."""
     found = tracking.peek(provenance.DIGEST, source.digest)
     if found is None:
-        client = tracking.open_database()
-        ids = [experiment.experiment_id for experiment in client.search_experiments()]
         asked = f"attributes.status = 'FINISHED' and tags.{provenance.DIGEST} = '{source.digest}'"
-        found = tracking.runs_of(client, ids, None, asked)
+        found = tracking.every_run(tracking.open_database(), asked)
     runs = [run for run in found if run.data.tags.get(attempt.KEY)]
     facts = {text: freshness.from_text(text) for text in {run.data.tags.get(freshness.TAG, "") for run in runs}}
     reads = records.reads_today(
@@ -211,8 +209,7 @@ class _Lead:
         """Stopped: no run of this sweep goes on."""
         if kind:
             asked = f"attributes.status = 'RUNNING' and tags.`mlflow.parentRunId` = '{self.id}'"
-            ids = [experiment.experiment_id for experiment in self.client.search_experiments()]
-            for run in tracking.runs_of(self.client, ids, None, asked):
+            for run in tracking.every_run(self.client, asked):
                 self.client.set_terminated(run.info.run_id, "KILLED")
             self.client.set_terminated(self.id, "KILLED")
 
@@ -287,7 +284,7 @@ def _work(tasks: list[Task], place: _Place, before: int, progress: bool) -> dict
             ended, _ = concurrent.futures.wait(given, _PATIENCE, concurrent.futures.FIRST_COMPLETED)
             for future in ended:
                 task = given.pop(future)
-                outcome = _outcome(future, task)
+                outcome = _came_of(future, task)
                 if outcome is None and task.key not in again:
                     again.add(task.key)
                     given[place.executor.submit(attempt.attempt, task)] = task
@@ -299,7 +296,7 @@ def _work(tasks: list[Task], place: _Place, before: int, progress: bool) -> dict
     return outcomes
 
 
-def _outcome(future: Any, task: Task) -> Outcome | None:
+def _came_of(future: Any, task: Task) -> Outcome | None:
     try:
         return future.result()  # type: ignore[no-any-return]
     except WorkerDied:

@@ -181,6 +181,11 @@ def local_path(address: str) -> Path | None:
     return None if parts.scheme else Path(address)
 
 
+def every_run(client: "MlflowClient", where: str) -> list[Any]:
+    """All runs of all studies, newest first, that fit a filter in MLflow's words."""
+    return runs_of(client, [study.experiment_id for study in client.search_experiments()], None, where)
+
+
 def runs_of(client: "MlflowClient", experiments: list[str], last: int | None, where: str = "") -> list[Any]:
     """Newest runs of some experiments, all of them where `last` is None; `where` is a filter in MLflow's words."""
     runs: list[Any] = []

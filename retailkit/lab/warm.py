@@ -121,7 +121,7 @@ class _Parent:
 
     def __init__(self, listener: socket.socket, address: str, modules: list[str]) -> None:
         self.listener, self.address, self.modules = listener, address, modules
-        self.trouble = ""
+        self.trouble, self.ended = "", False
         self.waiting: list[tuple[socket.socket, dict[str, Any], list[int]]] = []
         self.children: dict[int, socket.socket] = {}
         self.bell, ringer = socket.socketpair()
@@ -136,22 +136,24 @@ class _Parent:
         with selectors.DefaultSelector() as selector:
             for source in (sys.stdin, self.listener, self.bell):
                 selector.register(source, selectors.EVENT_READ)
-            while True:
-                body = self._grow(selector)
-                for key, _ in selector.select(0 if self.modules or self.waiting else None) if not body else ():
-                    if key.fileobj is sys.stdin:
-                        self._end()
-                        return None
-                    if key.fileobj is self.bell:
-                        self._reap(selector)
-                    elif key.fileobj is self.listener:
-                        selector.register(self.listener.accept()[0], selectors.EVENT_READ)
-                    else:
-                        body = body or self._hear(key.fileobj, selector)
-                    if body:
-                        break
-                if body:
+            while not self.ended:
+                if body := self._grow(selector) or self._heed(selector):
                     return body
+        return None
+
+    def _heed(self, selector: Any) -> Body | None:
+        """Take what has come in: the owner's end, a fork's end, a connection, a request."""
+        for key, _ in selector.select(0 if self.modules or self.waiting else None):
+            if key.fileobj is sys.stdin:
+                self._end()
+                return None
+            if key.fileobj is self.bell:
+                self._reap(selector)
+            elif key.fileobj is self.listener:
+                selector.register(self.listener.accept()[0], selectors.EVENT_READ)
+            elif body := self._hear(key.fileobj, selector):
+                return body
+        return None
 
     def _grow(self, selector: Any) -> Body | None:
         """Import one more module; after the last, serve those who waited."""
@@ -227,6 +229,7 @@ class _Parent:
             _close(connection)
 
     def _end(self) -> None:
+        self.ended = True
         for pid in self.children:
             kill_group(pid)
         for pid in self.children:

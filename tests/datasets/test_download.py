@@ -5,12 +5,15 @@ import hashlib
 import http.server
 import io
 import re
+import shutil
 import socket
 import stat
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 from photo_folders import make_folder
 
@@ -248,6 +251,19 @@ def test_an_archive_cut_short(tmp_path):
     (tmp_path / "inside").mkdir()
     with pytest.raises(DataError, match="cannot be unpacked"):
         download.unpack(tmp_path / "a", tmp_path / "inside")
+
+
+@pytest.mark.parametrize("kind", ["zip", "bztar", "xztar"])
+def test_an_archive_with_a_spoilt_byte(tmp_path, kind):
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "a").write_bytes(np.random.default_rng(0).integers(0, 9, 40_000, dtype=np.uint8).tobytes())
+    archive = Path(shutil.make_archive(str(tmp_path / "whole"), kind, tmp_path / "content"))
+    spoilt = bytearray(archive.read_bytes())
+    spoilt[len(spoilt) // 2 : len(spoilt) // 2 + 40] = b"\xff" * 40
+    archive.write_bytes(spoilt)
+    (tmp_path / "inside").mkdir()
+    with pytest.raises(DataError, match=r"neither|cannot be unpacked"):
+        download.unpack(archive, tmp_path / "inside")
 
 
 # ---- from card to folder

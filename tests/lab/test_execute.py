@@ -12,7 +12,7 @@ from retailkit.lab.execute import run_notebook
 from retailkit.lab.parameters import ParameterError, ParameterTypeError
 from retailkit.lab.project import ProjectError
 from retailkit.lab.runs import artifact_path, read_runs
-from retailkit.lab.source import check_parameters, find_notebook, parameters_of
+from retailkit.lab.source import find_notebook, parameters_of, read
 
 PARAMETERS = 'minutes: float = 1.0  # training time\nphotos: "int | None" = None\nlist_of: list[str] = ["a"]\nplain = 3'
 START = 'import retailkit as rk\nrun = rk.start_run("tiny", minutes=minutes)'
@@ -92,7 +92,7 @@ def test_parameters_are_a_tidy_frame(house):
 def test_parameters_are_read_by_their_types(house):
     path = write(house, "a.ipynb")
     given = {"minutes": "4", "photos": "none", "list_of": '["b"]'}
-    assert check_parameters(path, given) == {"minutes": 4.0, "photos": None, "list_of": ["b"]}
+    assert read(path).check(given) == {"minutes": 4.0, "photos": None, "list_of": ["b"]}
 
 
 @pytest.mark.parametrize(
