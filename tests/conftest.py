@@ -56,6 +56,18 @@ def house(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def shared_house(tmp_path_factory) -> Iterator[Path]:
+    """One project folder for all tests of a module."""
+    home = tmp_path_factory.mktemp("house")
+    for name in ("notebooks", "datasets", "mlruns", "gallery"):
+        (home / name).mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETAILKIT_HOME", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield home
+
+
 @pytest.fixture(scope="session")
 def fresh_database(tmp_path_factory) -> Path:
     """A tracking database without runs: making one takes MLflow seconds, a copy takes none."""

@@ -35,9 +35,10 @@ ADDRESS_VARIABLE = "RETAILKIT_WARM_PARENT"  # socket of a warm parent that someb
 IMPORTS_VARIABLE = "RETAILKIT_WARM_IMPORTS"  # modules, by commas, in place of those below
 WORKER_NEEDS = "mlflow.store.tracking.sqlalchemy_store"  # of those below; what follows is for notebooks
 IMPORTS = (
-    "numpy", "pandas", "mlflow", "mlflow.store.tracking.sqlalchemy_store", "ipykernel.kernelapp", "ipykernel.ipkernel",
-    "ipykernel.zmqshell", "IPython.core.completer", "matplotlib.pyplot", "scipy.stats", "seaborn", "torch",
-    "ultralytics", "ultralytics.models.yolo",
+    "numpy", "pandas", "mlflow", "filelock", "alembic.command", "sqlalchemy.dialects.sqlite",
+    "mlflow.store.tracking.sqlalchemy_workspace_store", "mlflow.store.tracking.sqlalchemy_store",
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "IPython.core.completer",
+    "git", "matplotlib.pyplot", "scipy.stats", "seaborn", "torch", "ultralytics", "ultralytics.models.yolo",
 )  # fmt: skip
 _ALLOCATORS = ("JE_ARROW_MALLOC_CONF", "_RJEM_MALLOC_CONF")  # of pyarrow and polars: they may tidy up in a thread
 _LAUNCHER = ["-m", "ipykernel_launcher"]

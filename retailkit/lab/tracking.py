@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _ours = ""  # the address that this process chose itself; MLflow copies it into the environment
+_seen: tuple[int, str, int] | None = None  # process, address and file of the database that was last found in order
 
 
 def uri() -> str:
@@ -46,7 +47,7 @@ def open_database() -> "MlflowClient":
     retailkit.lab.project.ProjectError
         ``mlruns/`` cannot be written, or the database cannot be opened.
     """
-    global _ours
+    global _ours, _seen
     project.quiet()
     address, file = uri(), database()
     if file:
@@ -58,6 +59,8 @@ def open_database() -> "MlflowClient":
     if file:
         _ours = address
     mlflow.set_tracking_uri(address)
+    if file and _seen == _sight(address, file):
+        return mlflow.MlflowClient(address)
     try:
         if not file:
             return _client(address)
@@ -66,6 +69,7 @@ def open_database() -> "MlflowClient":
         with FileLock(project.folder("mlruns") / ".lock"):
             client = _client(address)
             _bring_home(file)
+        _seen = _sight(address, file)
         return client
     except (mlflow.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -103,6 +107,11 @@ def _peeked(connection: sqlite3.Connection, tag: str, value: str) -> list[Any]:
             if run_id in found:
                 getattr(found[run_id], kind)[name] = content
     return [SimpleNamespace(info=SimpleNamespace(run_id=i, status="FINISHED"), data=d) for i, d in found.items()]
+
+
+def _sight(address: str, file: Path) -> tuple[int, str, int] | None:
+    """What tells that a database is the one that this process saw in order; None where there is none."""
+    return (os.getpid(), address, file.stat().st_ino) if file.exists() else None
 
 
 def _client(address: str) -> "MlflowClient":

@@ -9,6 +9,7 @@ kills the fork and what it started: an owner that dies leaves no orphan. Used by
 """
 
 import array
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -23,10 +24,11 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 KERNEL = "ipykernel"  # the call that makes a fork an ordinary kernel
 LONGEST = 4 * 2**20  # bytes of a request: the environment is most of it
@@ -42,10 +44,13 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # Ctrl-C is the owner's affair, who closes the lifeline
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(address)
+        listener.bind(f"{address}~")
         listener.listen(64)
+        os.rename(f"{address}~", address)  # there only once somebody answers
         body = _Parent(listener, address, modules).serve()
-    return body() if body else 0
+    if body:
+        _leave(body())
+    return 0
 
 
 def _import(name: str) -> str:
@@ -62,6 +67,20 @@ def _import(name: str) -> str:
         _postponed.setdefault(name.partition(".")[0], []).append(set_by)
         _set(_difference(after, before))
     return f"importing {name} starts a thread" if threads() > 1 else ""
+
+
+def _leave(code: int) -> NoReturn:
+    """End a fork as a process ends, its exit handlers run, but for taking apart what it shares with the parent.
+
+    That would copy each page of it, which takes most of a second.
+    """
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are no daemons
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    finally:
+        os._exit(code)
 
 
 Settings = dict[str, dict[str, Any]]

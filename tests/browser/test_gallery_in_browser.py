@@ -11,16 +11,12 @@ STUDIES = ("shelf-detector", "store-traffic")
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory):
+def index(shared_house):
     """A gallery of six runs."""
-    home = tmp_path_factory.mktemp("house")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETAILKIT_HOME", str(home))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for number in range(6):
-            run = runs.start_run(STUDIES[number % 2], seed=number, city="Ulm" if number == 3 else "Bonn")
-            run.answer(f"It is 0.{number}1 (95 % interval 0.01 to 0.99).") if number != 4 else run._end("FAILED")
-        yield gallery.gallery()
+    for number in range(6):
+        run = runs.start_run(STUDIES[number % 2], seed=number, city="Ulm" if number == 3 else "Bonn")
+        run.answer(f"It is 0.{number}1 (95 % interval 0.01 to 0.99).") if number != 4 else run._end("FAILED")
+    return gallery.gallery()
 
 
 @pytest.fixture

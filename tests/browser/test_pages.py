@@ -9,23 +9,19 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory):
+def index(shared_house):
     """A gallery of one run, made once for all tests here."""
-    home = tmp_path_factory.mktemp("house")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETAILKIT_HOME", str(home))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        run = runs.start_run("shelf-detector", minutes=4.0)
-        run.answer(ANSWER)
-        wide = "<table><tr>" + "".join(f"<td>column_{number}</td>" for number in range(40)) + "</tr></table>"
-        made = study(
-            code("x", figure("A second figure.", "red")),
-            code("x", printed("long " * 200)),
-            code("x", shown({"text/html": wide})),
-            run_id=run.id,
-        )
-        render.attach(save(made, home / "out.ipynb"))
-        yield render.gallery()
+    run = runs.start_run("shelf-detector", minutes=4.0)
+    run.answer(ANSWER)
+    wide = "<table><tr>" + "".join(f"<td>column_{number}</td>" for number in range(40)) + "</tr></table>"
+    made = study(
+        code("x", figure("A second figure.", "red")),
+        code("x", printed("long " * 200)),
+        code("x", shown({"text/html": wide})),
+        run_id=run.id,
+    )
+    render.attach(save(made, shared_house / "out.ipynb"))
+    return render.gallery()
 
 
 @pytest.fixture

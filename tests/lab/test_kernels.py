@@ -78,9 +78,8 @@ def _comparable(outputs):
         else:
             found.append(kept)
     for output in found:
-        for name in ("text",):
-            if name in output:
-                output[name] = _tidy(output[name])
+        if "text" in output:
+            output["text"] = _tidy(output["text"])
         for mime, value in output.get("data", {}).items():
             output["data"][mime] = _tidy(value) if isinstance(value, str) else value
     return found

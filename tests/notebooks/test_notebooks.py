@@ -67,18 +67,6 @@ def test_a_notebook_chooses_calls_looks_and_says(notebook):
         assert not found, f"{notebook.name}: {found} in {cell.source!r} belongs in the package"
 
 
-@pytest.fixture(scope="module")
-def shared_house(tmp_path_factory):
-    """One project folder for all notebooks, so that the later ones find the runs of the earlier."""
-    folder = tmp_path_factory.mktemp("house")
-    for name in ("notebooks", "datasets", "mlruns", "gallery"):
-        (folder / name).mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETAILKIT_HOME", str(folder))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield folder
-
-
 def holds_what_a_study_holds(run_id: str, run) -> None:
     """Parameters, two inputs with their digests, the figure with both ends, the curves and the weights."""
     from retailkit.lab import tracking
