@@ -1,6 +1,8 @@
 """The rules of the house, read from the source."""
 
 import ast
+import doctest
+import importlib
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,9 @@ def test_the_rules_can_be_broken(tmp_path):
         source + "def f():\n    from retailkit.datasets.cards import card\n    import retailkit.simulate\n"
     )
     assert rooms(module) == {"store", "datasets", "simulate"}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if ">>> " in path.read_text()], ids=lambda path: path.stem)
+def test_examples_in_docstrings_are_true(path):
+    name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

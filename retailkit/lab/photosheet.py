@@ -27,8 +27,8 @@ def photo_sheet(
 ) -> Chart:
     """Draw photographs in a grid, labelled boxes solid in blue, the detector's dashed in orange.
 
-    >>> photo_sheet(shelves.sample(6))                                   # the data, as labelled
-    >>> photo_sheet(score.photos().head(6), test.boxes, found)           # the worst photographs of a detector
+    >>> photo_sheet(shelves.sample(6))                             # doctest: +SKIP
+    >>> photo_sheet(score.photos().head(6), test.boxes, found)     # doctest: +SKIP
 
     Parameters
     ----------

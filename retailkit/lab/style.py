@@ -75,7 +75,7 @@ def canvas(height: float, width: float = WIDTH, **options: Any) -> tuple[Any, An
 class Chart:
     """A figure with its alternative text: shown in a notebook, both travel together.
 
-    >>> Chart(figure, "Loss falls from 2.1 to 0.8 in 4 minutes.")
+    >>> Chart(figure, "Loss falls from 2.1 to 0.8 in 4 minutes.")  # doctest: +SKIP
     Chart('Loss falls from 2.1 to 0.8 in 4 minutes.')
 
     Parameters

@@ -32,7 +32,7 @@ def test_plain_papermill_then_render_from_another_folder(real_data, ready_house,
 
 @pytest.mark.slow
 def test_a_detector_that_saw_simulated_shelves_alone_finds_real_gaps(real_data, ready_house):
-    detector = rk.train_detector(rk.load("simulated_shelves", photos=500), minutes=4, progress=False)
+    detector = rk.train_detector(rk.load("simulated_shelves", photos=300), minutes=2, progress=False)
     found = detector.score(rk.load("shelf_gaps")).estimate("ap50", "empty")
     print(f"trained on simulated shelves alone, AP50 of real empty stretches is {found}")
     assert found.value >= 0.10

@@ -99,7 +99,10 @@ def look(detector, names: list[str], folder: Path, chunk: int, photos: int, seed
 
 @pytest.fixture(scope="module")
 def population(tmp_path_factory) -> Matches:
-    """Train a detector for a minute on simulated shelves, and let it look at 20,000 others (minutes on two cores)."""
+    """Train a detector on simulated shelves, and let it look at 20,000 others (minutes on two cores).
+
+    It is trained for so many epochs, not minutes, so that it is as good on a slow machine.
+    """
     from retailkit.datasets import load
     from retailkit.store.detect import train_detector
 
@@ -107,7 +110,7 @@ def population(tmp_path_factory) -> Matches:
         patch.setenv("RETAILKIT_HOME", str(tmp_path_factory.mktemp("house")))
         scratch = tmp_path_factory.mktemp("shelves")
         images = load(photograph(scratch, 0, 300, seed=1_000_000))
-        detector = train_detector(images, minutes=1, size=SIZE, progress=False)
+        detector = train_detector(images, epochs=24, size=SIZE, progress=False)
         worker = partial(look, detector, images.names, scratch, photos=500, seed=0)
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             pieces = list(pool.map(worker, range(1, PHOTOS // 500 + 1)))
