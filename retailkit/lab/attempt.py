@@ -7,12 +7,17 @@ only when its page is kept and its key is written, which is the last thing that 
 
 import hashlib
 import os
+import re
+import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from retailkit.lab import freshness, project, safe, tracking
 from retailkit.lab.source import Source
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ATTEMPT, KEY = "attempt", "key"  # a run's tags: what was asked for, and what came of it
+ABANDONED = "abandoned"  # tag of a run that another took the place of: it must not finish, should it go on
+_READERS = re.compile(r"\b(read_runs|read_estimates|compare_runs)\b")
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,20 @@ def settle_earlier(client: "MlflowClient", task: Task) -> Outcome | None:
     found = None
     for run in tracking.every_run(client, asked):
         if run.data.tags.get(KEY) and run.info.status == "FINISHED":
-            if not freshness.changed(freshness.from_text(run.data.tags.get(freshness.TAG, ""))):
+            if not changed(run):
                 found = outcome(task.key, run)
         elif run.info.status in ("RUNNING", "FINISHED"):
+            client.set_tag(run.info.run_id, ABANDONED, "true")
             client.set_terminated(run.info.run_id, "KILLED")
     return found
+
+
+def changed(run: Any) -> list[str]:
+    """What a run stands on that is not as it was, the runs that it read among it."""
+    from retailkit.lab import records
+
+    then = freshness.from_text(run.data.tags.get(freshness.TAG, ""))
+    return freshness.changed(then, records.reads_today(set(then.get("reads", {})), run.data.tags.get("notebook", "")))
 
 
 def outcome(key: str, run: Any) -> Outcome:
@@ -121,7 +137,10 @@ def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
     source = Source(Path(task.notebook), task.text)
     secrets = safe.secrets_among(task.parameters)
     tags = {"mlflow.parentRunId": task.sweep, ATTEMPT: task.key, provenance.DIGEST: source.digest}
-    with tempfile.TemporaryDirectory(prefix="sweep-", dir=project.folder(".cache")) as scratch:
+    values = {**source.defaults(), **task.parameters}
+    modules = freshness.every_module() if "retailkit" in task.text else []
+    began = freshness.stands_on(values, modules)
+    with tempfile.TemporaryDirectory(prefix=_scratch_name(os.getpid()), dir=project.folder(".cache")) as scratch:
         executed, log = Path(scratch, source.path.name), Path(scratch, "log.txt")
         watch = engine.Watch(task.minutes, task.megabytes, log)
         ending = execute.execute(
@@ -133,6 +152,8 @@ def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
         else:
             error = ending.error
             run_id = _record(client, task, tags, source, error)
+            if not error and not _READERS.search(task.text):  # else nobody knows which runs it read
+                client.set_tag(run_id, freshness.TAG, freshness.to_text(freshness.since(began, values, modules)))
         render.attach(executed, run_id)
         log.write_text(safe.scrub(log.read_text(encoding="utf-8"), secrets), encoding="utf-8")
         records.attach(run_id, log, "log")
@@ -140,8 +161,20 @@ def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
         error = safe.scrub(error, secrets)
         client.set_tag(run_id, "error", error[:500])
         return Outcome(task.key, "failed", run_id, error), ending.died and not watch.out_of_time
-    _seal(client, run_id, task)
-    return outcome(task.key, client.get_run(run_id)), False
+    data = freshness.since(began, values, [])["data"]
+    return _seal(client, run_id, task, data), False
+
+
+def _scratch_name(process: int) -> str:
+    return f"sweep-{socket.gethostname()}-{process}-"
+
+
+def tidy() -> None:
+    """Remove what attempts of this machine left on the disk that were killed: unscrubbed notebooks among it."""
+    for place in project.folder(".cache").glob(f"sweep-{socket.gethostname()}-*"):
+        process = place.name.removeprefix(f"sweep-{socket.gethostname()}-").partition("-")[0]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _record(client: "MlflowClient", task: Task, tags: Mapping[str, str], source: Source, error: str) -> str:
@@ -151,9 +184,6 @@ def _record(client: "MlflowClient", task: Task, tags: Mapping[str, str], source:
     from retailkit.lab import records, runs
 
     known = {**tags, "study": task.study, "notebook": source.path.name, "process": records.this_process()}
-    if not error:
-        modules = freshness.every_module() if "retailkit" in task.text else []
-        known[freshness.TAG] = freshness.to_text(freshness.stands_on(task.parameters, modules))
     run = client.create_run(tracking.experiment(client, task.study), run_name=source.path.stem, tags=known)
     values = {**source.defaults(), **task.parameters}
     client.log_batch(
@@ -165,7 +195,24 @@ def _record(client: "MlflowClient", task: Task, tags: Mapping[str, str], source:
     return str(run.info.run_id)
 
 
-def _seal(client: "MlflowClient", run_id: str, task: Task) -> None:
-    """Write the key of what came of a task, last of all: its page is kept by now."""
-    stood = client.get_run(run_id).data.tags.get(freshness.TAG, "")
-    client.set_tag(run_id, KEY, hashlib.sha256(f"{task.key}{stood}".encode()).hexdigest()[:32])
+def _seal(client: "MlflowClient", run_id: str, task: Task, data: Mapping[str, Any]) -> Outcome:
+    """Write the key of what came of a task, last of all: its page is kept by now.
+
+    Where another attempt was declared the heir, or has sealed the same already, this one is given up.
+    """
+    stood = freshness.from_text(client.get_run(run_id).data.tags.get(freshness.TAG, ""))
+    if "unknown" not in stood:
+        stood["data"] = {**data, **stood.get("data", {})}
+        client.set_tag(run_id, freshness.TAG, freshness.to_text(stood))
+    key = hashlib.sha256(f"{task.key}{freshness.to_text(stood)}".encode()).hexdigest()[:32]
+    with tracking.alone("seal"):
+        run = client.get_run(run_id)
+        others = tracking.every_run(client, f"attributes.status = 'FINISHED' and tags.{KEY} = '{key}'")
+        others = [] if "unknown" in stood else [other for other in others if other.info.run_id != run_id]
+        if run.data.tags.get(ABANDONED) or others:
+            client.set_terminated(run_id, "KILLED")
+            if others:
+                return outcome(task.key, others[0])
+            return Outcome(task.key, "failed", run_id, "another attempt has taken its place")
+        client.set_tag(run_id, KEY, key)
+    return outcome(task.key, run)

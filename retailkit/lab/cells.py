@@ -60,9 +60,19 @@ def without_secrets(notebook: Any) -> Any:
     import nbformat
 
     given = [value for cell in notebook.cells if "parameters" in _tags_of(cell) for value in _secrets(cell.source)]
-    text = nbformat.writes(notebook)
-    clean = safe.scrub(text, [*given, *safe.secrets_around()])
-    return nbformat.reads(clean, as_version=4) if clean != text else notebook
+    secrets = {secret for secret in (*given, *safe.secrets_around()) if len(secret) >= safe.SHORTEST}
+    return nbformat.from_dict(_scrubbed(notebook, secrets)) if secrets else notebook
+
+
+def _scrubbed(value: Any, secrets: set[str]) -> Any:
+    """The same lists and dicts, without secrets in their texts and numbers."""
+    if isinstance(value, dict):
+        return {name: _scrubbed(inside, secrets) for name, inside in value.items()}
+    if isinstance(value, list):
+        return [_scrubbed(inside, secrets) for inside in value]
+    if isinstance(value, str):
+        return safe.scrub(value, secrets)
+    return "(redacted)" if str(value) in secrets else value
 
 
 def _tags_of(cell: Any) -> str:
@@ -74,8 +84,7 @@ def _secrets(source: str) -> list[str]:
     found = []
     for name, value in _assignments(str(source)).items():
         with contextlib.suppress(ValueError, SyntaxError):
-            text = ast.literal_eval(value)
-            found += [text] if safe.SECRET.search(name) and isinstance(text, str) else []
+            found += safe.texts_of(ast.literal_eval(value)) if safe.SECRET.search(name) else []
     return found
 
 

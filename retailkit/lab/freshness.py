@@ -14,13 +14,15 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from retailkit.lab import project
+from retailkit.lab import project, safe
 
 TAG = "stands_on"  # of a run
+MEANWHILE = "changed while it ran"
 SHORT = 16  # hexadecimal figures of a digest that are kept: 64 bits, for telling versions apart
 Facts = dict[str, Any]
 
@@ -45,10 +47,29 @@ def ids_digest(run_ids: Iterable[str]) -> str:
     return _short("\n".join(sorted(run_ids)))
 
 
-def forget() -> None:
-    """Start afresh: a new run begins in this process."""
+def begin(parameters: Mapping[str, Any]) -> Facts:
+    """Start afresh, since a new run begins in this process, and say what it stands on at its start."""
     _data.clear()
     _reads.clear()
+    return {**stands_on(parameters), "time": time.time_ns()}
+
+
+def since(then: Facts, parameters: Mapping[str, Any] | None = None, modules: Iterable[str] | None = None) -> Facts:
+    """Say what a run that ends now stands on, given what it stood on at its start.
+
+    What was another meanwhile is marked so that it is never as it was: nobody knows which of the two was used.
+    """
+    now = stands_on(parameters, modules)
+    for kind in ("modules", "data"):
+        for name, known in now[kind].items():
+            if name in then[kind] and then[kind][name] != known:
+                now[kind][name] = {**known, "digest": MEANWHILE} if kind == "data" else MEANWHILE
+    for name in set(now["modules"]) - set(then["modules"]):
+        if "time" in then and _written(name) > then["time"]:
+            now["modules"][name] = MEANWHILE
+    if then["constraints"] != now["constraints"]:
+        now["constraints"] = MEANWHILE
+    return now
 
 
 def stands_on(parameters: Mapping[str, Any] | None = None, modules: Iterable[str] | None = None) -> Facts:
@@ -64,9 +85,9 @@ def stands_on(parameters: Mapping[str, Any] | None = None, modules: Iterable[str
     if modules is None:
         modules = [name for name in sys.modules if name.partition(".")[0] == "retailkit"]
     named = {
-        str(value): {"folder": str(place), "digest": folder_digest(place)}
-        for value in (parameters or {}).values()
-        if isinstance(value, str) and (place := _named(value))
+        value: {"folder": str(place.resolve()), "digest": folder_digest(place)}
+        for value in safe.texts_of(parameters or {})
+        if (place := _named(value))
     }
     return {
         "modules": {name: module_digest(name) for name in sorted(modules)},
@@ -120,11 +141,11 @@ def key(notebook_digest: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _data_today(name: str, data: Mapping[str, str]) -> str:
-    """Digest of a dataset where it lay, else where it is found by name now.
+    """Digest of a dataset where it is found by name now, else where it lay.
 
     One that was made here and cleaned away counts as unchanged: it is made again by modules that are compared.
     """
-    for place in (Path(data["folder"]), _named(name)):
+    for place in (_named(name), Path(data["folder"])):
         if place and place.exists():
             return folder_digest(place)
     return data["digest"] if _within(Path(data["folder"]), project.root() / "datasets") else ""
@@ -153,11 +174,18 @@ def _made_here(folder: Path) -> bool:
 def module_digest(name: str) -> str:
     """Digest of a module's source as it is now; empty where it is gone."""
     with contextlib.suppress(ImportError, ValueError, OSError):
-        home = Path(__file__).resolve().parents[1]
-        path = home.joinpath(*name.split(".")[1:])
-        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        return _file_digest(*_look(file))
+        return _file_digest(*_look(_source_of(name)))
     return ""
+
+
+def _source_of(name: str) -> Path:
+    path = Path(__file__).resolve().parents[1].joinpath(*name.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _written(name: str) -> int:
+    """When a module's source was written, in nanoseconds since 1970."""
+    return _look(_source_of(name))[2]
 
 
 @functools.lru_cache(maxsize=1000)

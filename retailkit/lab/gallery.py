@@ -131,7 +131,7 @@ class _Today:
 
     def __init__(self) -> None:
         self._facts: dict[tuple[str, str], list[str]] = {}
-        self._notebooks: dict[str, str | None] = {}
+        self._notebooks: dict[Path, str | None] = {}
 
     def changed(self, run: Any) -> list[str]:
         """What a run stands on that is not as it was."""
@@ -141,18 +141,27 @@ class _Today:
             then = freshness.from_text(text)
             now = records.reads_today(set(then.get("reads", {})), name)
             self._facts[name, text] = freshness.changed(then, now)
-        digest = self._digest(name) if tags.get(provenance.DIGEST) else None
-        return [name] * (digest not in (None, tags.get(provenance.DIGEST))) + self._facts[name, text]
+        return self._notebook(name, tags) + self._facts[name, text]
 
-    def _digest(self, name: str) -> str | None:
-        """Digest of a notebook of the project; None where it is not among them, or none."""
-        if name not in self._notebooks:
-            path = project.root() / "notebooks" / name
+    def _notebook(self, name: str, tags: dict[str, str]) -> list[str]:
+        """The notebook, if it is not as it was or not there any more; one whose place is not known is let be."""
+        digest, file = tags.get(provenance.DIGEST), tags.get(provenance.FILE)
+        if not digest or not name:
+            return []
+        path = project.root() / (file or f"notebooks/{name}")
+        found = self._digest(path)
+        if found is None:
+            return [f"{name} (it is gone)"] if file else []
+        return [name] * (found != digest)
+
+    def _digest(self, path: Path) -> str | None:
+        """Digest of a notebook, None where there is none."""
+        if path not in self._notebooks:
             try:
-                self._notebooks[name] = source.read(path).digest if name and path.is_file() else None
+                self._notebooks[path] = source.read(path).digest if path.is_file() else None
             except source.ParameterError:
-                self._notebooks[name] = ""
-        return self._notebooks[name]
+                self._notebooks[path] = ""
+        return self._notebooks[path]
 
 
 def _runs(last: int | None) -> list[tuple[Any, str]]:

@@ -208,7 +208,8 @@ def _merged(chosen: Sequence[Placed]) -> Placed:
 def _chosen(rows: list[Row], where: str, source: Source) -> list[int]:
     import pandas
 
-    frame = pandas.DataFrame([{**source.defaults(), **row} for row in rows])
+    defaults = source.defaults()
+    frame = pandas.DataFrame([{**defaults, **row} for row in rows])
     try:
         kept = frame.query(where).index.tolist()
     except Exception as error:  # pandas raises what the expression raises
@@ -224,8 +225,9 @@ def _chosen(rows: list[Row], where: str, source: Source) -> list[int]:
 def _refuse_twins(rows: list[Row], places: list[str], source: Source) -> None:
     """Two runs with the same values, defaults included, are a mistake in the grid."""
     first: dict[str, str] = {}
+    defaults = source.defaults()
     for row, where in zip(rows, places, strict=True):
-        values = repr(sorted({**source.defaults(), **row}.items(), key=lambda item: item[0]))
+        values = repr(sorted({**defaults, **row}.items(), key=lambda item: item[0]))
         if values in first:
             told = ", ".join(f"{name}={value!r}" for name, value in row.items()) or "the defaults"
             raise ParameterError(f"The grid has a run twice: {told} ({first[values]}, and {where})")

@@ -69,6 +69,12 @@ def root() -> Path:
     return checkout if _is_project(checkout) else here
 
 
+def place(path: Path) -> str:
+    """Write a path as it is found again after the project was moved: from the project's folder on, if it is inside."""
+    full = path.resolve()
+    return full.relative_to(root()).as_posix() if full.is_relative_to(root()) else full.as_posix()
+
+
 def _is_project(path: Path) -> bool:
     """Both marks are ours: many a project has notebooks/ and mlruns/, and many may depend on retailkit."""
     return (path / "notebooks").is_dir() and (

@@ -7,6 +7,7 @@ from typing import Any
 from retailkit.lab import cells, project, safe, source, tracking
 from retailkit.lab.cells import ANSWER_MIME, RUN_MIME
 
+FILE = "notebook_file"  # a run's tag: where it lies, from the project's folder on where it lies within
 DIGEST = "notebook_digest"  # a run's tag: which notebook, as its author wrote it
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from retailkit.lab import cells, provenance
+from retailkit.lab import cells, project, provenance
 from retailkit.lab.gallery import gallery
 from retailkit.lab.template import emphasised, template
 
@@ -163,6 +163,9 @@ def _tag(client: Any, run_id: str, opened: Opened, file: str) -> None:
     client.set_tag(run_id, "title", opened.title)
     if not client.get_run(run_id).data.tags.get("notebook"):
         client.set_tag(run_id, "notebook", file)
+    written = Path(opened.node.metadata.get("papermill", {}).get("input_path") or "?")
+    if written.is_file():
+        client.set_tag(run_id, provenance.FILE, project.place(written))
     failures = [block["sentence"] for block in opened.blocks if block["kind"] == "error"]
     if failures:
         client.set_tag(run_id, "error", failures[0][:500])

@@ -102,7 +102,7 @@ class Run:
         self._failed = self._ended = False
         self._inputs: dict[tuple[str, str], str] = {}
         self._notes: set[str] = set()
-        freshness.forget()
+        self._began = freshness.begin(parameters)
         record = mlflow.start_run(
             experiment_id=tracking.experiment(client, study),
             run_name=f"{study}, seed {seed}",
@@ -277,7 +277,9 @@ class Run:
         self._ended = True
         atexit.unregister(self._at_exit)
         if status == "FINISHED":
-            self._client.set_tag(self.id, freshness.TAG, freshness.to_text(freshness.stands_on(self.parameters)))
+            self._client.set_tag(
+                self.id, freshness.TAG, freshness.to_text(freshness.since(self._began, self.parameters))
+            )
         if _current is self:
             _current = None
         active = mlflow.active_run()

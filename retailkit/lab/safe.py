@@ -17,6 +17,7 @@ TAGS = frozenset(
 ACTIVE = ["script", "style", "iframe", "object", "embed", "form", "link", "meta", "base", "svg", "math", "template",
           "noscript", "video", "audio", "textarea", "title"]  # fmt: skip
 SECRET = re.compile("key|token|secret|password", re.IGNORECASE)
+SHORTEST = 4  # characters of a secret that is scrubbed: shorter ones would spoil innocent words
 _SHORTEST_SECRET = 8  # of an environment variable: a shorter one may be a word
 _KEPT = {"th": {"colspan", "rowspan", "scope"}, "td": {"colspan", "rowspan"}, "a": {"href", "title", "rel"},
          "img": {"src", "alt", "width", "height"}, "ol": {"start"}, "abbr": {"title"}}  # fmt: skip
@@ -63,8 +64,22 @@ def warnings_in(text: str) -> list[str]:
 
 def secrets_among(parameters: Mapping[str, Any]) -> list[str]:
     """List the texts of parameters whose name says that they are secret, and what `secrets_around` finds."""
-    given = [value for name, value in parameters.items() if SECRET.search(name) and isinstance(value, str)]
+    given = [text for name, value in parameters.items() if SECRET.search(name) for text in texts_of(value)]
     return [*given, *secrets_around()]
+
+
+def texts_of(value: Any) -> list[str]:
+    """List how a value, and all that it holds, may be written.
+
+    >>> texts_of({"first": ["sesame", 4711], "second": None})
+    ['sesame', '4711']
+    """
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping | list | tuple | set):
+        held = value.values() if isinstance(value, Mapping) else value
+        return [text for inside in held for text in texts_of(inside)]
+    return [] if value is None or isinstance(value, bool) else [str(value)]
 
 
 def secrets_around() -> list[str]:
@@ -80,7 +95,7 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     '{"a": "pass (redacted) on"}'
     """
     for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= 4:  # shorter ones would spoil innocent words
+        if len(secret) >= SHORTEST:
             for written in {secret, json.dumps(secret)[1:-1], json.dumps(repr(secret)[1:-1])[1:-1]}:
                 text = text.replace(written, "(redacted)")
     return text

@@ -132,7 +132,7 @@ class Source:
 
     def defaults(self) -> dict[str, Any]:
         """Values of the parameters that a run gets where none is given; expressions stay text."""
-        return {name: _value(parameter.default) for name, parameter in self.parameters.items()}
+        return {name: _default(parameter) for name, parameter in self.parameters.items()}
 
 
 def read(notebook: str | Path) -> Source:
@@ -168,11 +168,12 @@ def _syntax_error(source: str) -> SyntaxError | None:
     return None
 
 
-def _value(text: str) -> Any:
+def _default(parameter: typed.Parameter) -> Any:
+    """A parameter's default as its type: ``minutes: float = 1`` is 1.0, as a given 1 is."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+        return typed.fit(parameter, ast.literal_eval(parameter.default))
+    except (ValueError, SyntaxError, TypeError):
+        return parameter.default
 
 
 def find_notebook(name: str | Path) -> Path:

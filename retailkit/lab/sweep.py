@@ -103,13 +103,17 @@ def sweep(
     done = _finished(source, keep_finished)
     left = [task for task in tasks if task.key not in done]
     outcomes = {task.key: replace(done[task.key], status="kept") for task in tasks if task.key in done}
-    if left:
-        if local and warm:
-            _start_early()  # it imports while the record is opened
-        lead = _Lead(tracking.open_database(), source, tasks)
-        with lead, _workplace(executor, scheduler, workers) as place:
-            left = [replace(task, sweep=lead.id) for task in left]
-            outcomes |= _work(left, place, len(outcomes), progress)
+    if left and local and warm:
+        _start_early()  # it imports while the record is opened
+    if left or _is_open(tasks):
+        attempt.tidy()
+        with contextlib.ExitStack() as stack:
+            cluster = stack.enter_context(_cluster(scheduler)) if scheduler and left else None
+            lead = stack.enter_context(_Lead(tracking.open_database(), source, tasks))
+            if left:
+                place = stack.enter_context(_workplace(executor, cluster, workers))
+                left = [replace(task, sweep=lead.id) for task in left]
+                outcomes |= _work(left, place, len(outcomes), progress)
             lead.conclude(list(outcomes.values()))
     return _frame(rows, [outcomes[task.key] for task in tasks])
 
@@ -131,12 +135,13 @@ def _start_early() -> None:
 
 def _tasks(source: Source, rows: list[grid.Row], **limits: Any) -> list[Task]:
     address = "" if tracking.database() else tracking.uri()
+    defaults = source.defaults()
     return [
         Task(
             notebook=str(source.path),
             text=source.text,
             parameters=row,
-            key=freshness.key(source.digest, {**source.defaults(), **row}),
+            key=freshness.key(source.digest, {**defaults, **row}),
             sweep="",
             study=source.study,
             tracking_uri=address,
@@ -152,7 +157,7 @@ def _finished(source: Source, keep: bool) -> dict[str, Outcome]:
     if found is None:
         asked = f"attributes.status = 'FINISHED' and tags.{provenance.DIGEST} = '{source.digest}'"
         found = tracking.every_run(tracking.open_database(), asked)
-    runs = [run for run in found if run.data.tags.get(attempt.KEY)]
+    runs = [run for run in found if run.data.tags.get(attempt.KEY) and run.info.status == "FINISHED"]
     facts = {text: freshness.from_text(text) for text in {run.data.tags.get(freshness.TAG, "") for run in runs}}
     reads = records.reads_today(
         {query for known in facts.values() for query in known.get("reads", {})}, source.path.name
@@ -165,12 +170,28 @@ def _finished(source: Source, keep: bool) -> dict[str, Outcome]:
     }
 
 
+def _name(tasks: list[Task]) -> str:
+    return hashlib.sha256("".join(sorted(task.key for task in tasks)).encode()).hexdigest()[:32]
+
+
+def _is_open(tasks: list[Task]) -> bool:
+    """Tell whether this sweep was begun and never concluded, though all its runs are finished by now."""
+    found = tracking.peek("sweep", _name(tasks))
+    if found is None:
+        found = tracking.every_run(tracking.open_database(), f"tags.sweep = '{_name(tasks)}'")
+    return bool(found) and found[0].info.status != "FINISHED"
+
+
 class _Lead:
     """The sweep's own run, which its runs are children of; the same grid finds the same one again."""
 
     def __init__(self, client: "MlflowClient", source: Source, tasks: list[Task]) -> None:
         self.client, self.total = client, len(tasks)
-        name = hashlib.sha256("".join(sorted(task.key for task in tasks)).encode()).hexdigest()[:32]
+        with tracking.alone("sweep"):
+            self._open(client, source, tasks)
+
+    def _open(self, client: "MlflowClient", source: Source, tasks: list[Task]) -> None:
+        name = _name(tasks)
         experiment = tracking.experiment(client, source.study)
         found = client.search_runs([experiment], f"tags.kind = '{records.SWEEP}' and tags.sweep = '{name}'")
         records.settle_abandoned(client)
@@ -210,6 +231,7 @@ class _Lead:
         if kind:
             asked = f"attributes.status = 'RUNNING' and tags.`mlflow.parentRunId` = '{self.id}'"
             for run in tracking.every_run(self.client, asked):
+                self.client.set_tag(run.info.run_id, attempt.ABANDONED, "true")
                 self.client.set_terminated(run.info.run_id, "KILLED")
             self.client.set_terminated(self.id, "KILLED")
 
@@ -223,14 +245,14 @@ class _Place:
 
 
 @contextlib.contextmanager
-def _workplace(executor: Any, scheduler: str, workers: int) -> Iterator[_Place]:
+def _workplace(executor: Any, cluster: Any, workers: int) -> Iterator[_Place]:
     """Open the executor that was asked for; a local one is ended at once where the sweep is stopped."""
     if executor:
         yield _Place(executor, workers)
         return
-    if scheduler:
-        with _cluster(scheduler) as client:
-            yield _Place(client.get_executor(retries=2), sum(client.nthreads().values()) or 1)
+    if cluster:
+        with cluster:  # closed, and its work cancelled, before the runs are settled
+            yield _Place(cluster.get_executor(retries=2), sum(cluster.nthreads().values()) or 1)
         return
     pool = _local(workers)
     try:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ def open_database() -> "MlflowClient":
 
 
 def peek(tag: str, value: str) -> list[Any] | None:
-    """Read the finished runs with a tag straight from the project's own database: milliseconds, without MLflow.
+    """Read the runs with a tag straight from the project's own database: milliseconds, without MLflow.
 
     Returns
     -------
@@ -98,15 +99,30 @@ def peek(tag: str, value: str) -> list[Any] | None:
 
 
 def _peeked(connection: sqlite3.Connection, tag: str, value: str) -> list[Any]:
-    asked = """SELECT r.run_uuid FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid WHERE t.key = ? AND t.value = ?
-               AND r.status = 'FINISHED' AND r.lifecycle_stage = 'active' ORDER BY r.start_time DESC"""
-    found = {row[0]: SimpleNamespace(tags={}, metrics={}) for row in connection.execute(asked, (tag, value))}
-    for table, kind in (("tags", "tags"), ("latest_metrics", "metrics")):
-        text = f"SELECT x.run_uuid, x.key, x.value FROM {table} x JOIN tags t ON t.run_uuid = x.run_uuid "
+    asked = """SELECT r.run_uuid, r.status FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid
+               WHERE t.key = ? AND t.value = ? AND r.lifecycle_stage = 'active' ORDER BY r.start_time DESC"""
+    found = {
+        run_id: SimpleNamespace(
+            info=SimpleNamespace(run_id=run_id, status=status), data=SimpleNamespace(tags={}, metrics={})
+        )
+        for run_id, status in connection.execute(asked, (tag, value))
+    }
+    nan = "CASE WHEN x.is_nan THEN NULL ELSE x.value END"  # MLflow writes 0 and a mark
+    for table, kind, column in (("tags", "tags", "x.value"), ("latest_metrics", "metrics", nan)):
+        text = f"SELECT x.run_uuid, x.key, {column} FROM {table} x JOIN tags t ON t.run_uuid = x.run_uuid "
         for run_id, name, content in connection.execute(text + "WHERE t.key = ? AND t.value = ?", (tag, value)):
             if run_id in found:
-                getattr(found[run_id], kind)[name] = content
-    return [SimpleNamespace(info=SimpleNamespace(run_id=i, status="FINISHED"), data=d) for i, d in found.items()]
+                getattr(found[run_id].data, kind)[name] = float("nan") if content is None else content
+    return list(found.values())
+
+
+@contextlib.contextmanager
+def alone(what: str) -> Iterator[None]:
+    """Let no other process do the same at the same time, where the record is the project's own database."""
+    from filelock import FileLock
+
+    with FileLock(project.folder("mlruns") / f".{what}.lock") if database() else contextlib.nullcontext():
+        yield
 
 
 def _sight(address: str, file: Path) -> tuple[int, str, int] | None:

@@ -228,7 +228,10 @@ class _Parent:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _close(connection, *(end.detach() for end in (self.bell, self.ringer, *self.children.values())))
+        for other, _, descriptors in self.waiting:  # or nobody would see the end of whom they are meant for
+            _close(other, *descriptors)
         self.children.clear()
+        self.waiting.clear()
 
     def _reap(self, selector: Any) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -52,6 +52,34 @@ def test_data_that_moved_is_found_by_its_name(data, tmp_path_factory, monkeypatc
     assert freshness.changed(then) == []
 
 
+def test_data_counts_where_its_name_leads_today(data, tmp_path_factory, monkeypatch):
+    then = freshness.stands_on({"data": "shelves"})
+    newer = tmp_path_factory.mktemp("newer")
+    (newer / "shelves").mkdir()
+    (newer / "shelves" / "a.jpg").write_bytes(b"of this year")
+    monkeypatch.setenv("RETAILKIT_DATA", str(newer))
+    assert data.is_dir() and freshness.changed(then) == ["data shelves"]
+
+
+def test_data_in_lists_counts_too(data):
+    assert set(freshness.stands_on({"sets": ["shelves", "north"], "more": {"of": "shelves"}})["data"]) == {"shelves"}
+
+
+@pytest.mark.parametrize("change", ["data", "pins", "module"])
+def test_what_changes_while_a_run_goes_on_is_never_as_it_was(data, ready_house, change, monkeypatch):
+    run = runs.start_run("shelf", data="shelves")
+    if change == "data":
+        (data / "images" / "a.jpg").write_bytes(b"second")
+    elif change == "pins":
+        (ready_house / "constraints.txt").write_text("pandas==4\n")
+    else:
+        run._began["modules"]["retailkit.lab.runs"] = "as it was at the start"
+    run.answer("It is 0.41 (95 % interval 0.36 to 0.46).")
+    then = freshness.from_text(records._run(_client(), run.id).data.tags[freshness.TAG])
+    named = {"data": "data shelves", "pins": "constraints.txt", "module": "retailkit.lab.runs"}
+    assert freshness.changed(then) == [named[change]]
+
+
 def test_a_changed_module_and_changed_pins_are_named(house, tmp_path, monkeypatch):
     (house / "constraints.txt").write_text("pandas==3.0.0\n")
     then = freshness.stands_on(modules=["retailkit.lab.charts", "retailkit.lab.runs", "retailkit"])

@@ -6,7 +6,7 @@ import bs4
 import pytest
 from notebook_files import tiny
 
-from retailkit.lab import gallery, tracking
+from retailkit.lab import gallery, sweep, tracking
 from retailkit.lab.project import ProjectError
 from retailkit.lab.records import artifact_path, read_runs
 
@@ -58,6 +58,18 @@ def test_what_is_no_longer_todays_is_named(swept, change, problem):
     assert set(found["problem"]) == {problem}
     assert run_id in set(found["run_id"]) and len(found) == (4 if change in ("notebook", "pins") else 1)
     assert gallery.gallery().is_file(), "a broken page does not break the gallery"
+
+
+@pytest.mark.usefixtures("shared_parent")
+@pytest.mark.parametrize("problem", ["far.ipynb has changed", "far.ipynb (it is gone) has changed"])
+def test_a_notebook_that_lies_elsewhere_is_looked_at_there(ready_house, tmp_path_factory, problem):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    path = tiny(elsewhere, name="far.ipynb")
+    tiny(ready_house / "notebooks", "2 + 2", name="far.ipynb")  # a namesake, which is not meant
+    sweep.sweep(path, {"seed": [0]}, progress=False, workers=1)
+    assert gallery.check().empty
+    path.unlink() if "gone" in problem else tiny(elsewhere, "2 + 2", name="far.ipynb")
+    assert gallery.check()["problem"].tolist() == [problem]
 
 
 def test_a_stale_card_says_what_changed(swept):

@@ -65,6 +65,7 @@ def test_a_table_of_stores_and_frames_are_grids_too(tmp_path, source):
         ({"seed": range(1000), "size": range(1000)}, ParameterError, "The grid has 1,000,000 runs; say --yes"),
         ({"seed": 3}, ParameterError, "'seed' of the grid is 3: a list is wanted, as [3]"),
         ({"zip": {"seed": [1, 2], "size": [1]}}, ParameterError, "lists of one length, and seed has 2, size has 1"),
+        ([{"minutes": 1}, {}], ParameterError, "The grid has a run twice"),
         ({"seed": [0, 1, 0]}, ParameterError, "The grid has a run twice: seed=0"),
         ([{"seed": 0}, {}], ParameterError, "The grid has a run twice: the defaults (row 1 of the grid, and row 2"),
         ({"zip": {"seed": [1]}, "product": {"seed": [2]}}, ParameterError, "sets 'seed', which another section"),

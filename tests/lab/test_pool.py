@@ -47,6 +47,27 @@ def test_a_killed_worker_fails_its_own_task_alone(pool):
     assert pool.submit(abs, -4).result(20) == 4
 
 
+def test_a_worker_killed_while_the_parent_imports_is_noticed(tmp_path, monkeypatch):
+    (tmp_path / "modules").mkdir()
+    for name in ("needed", "late"):
+        (tmp_path / "modules" / f"{name}.py").write_text("import time\ntime.sleep(1.5)")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "modules"), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv(kernels.IMPORTS_VARIABLE, "json,needed,late")
+    monkeypatch.setattr(kernels, "WORKER_NEEDS", "needed")
+    with WarmPool(2) as pool:
+        tasks = [pool.submit(time.sleep, 30) for _ in range(2)]  # both ask before the parent is ready
+        deadline = time.monotonic() + 20
+        while len(pool._all) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for worker in list(pool._all):
+            os.kill(worker.process.pid, signal.SIGKILL)
+            time.sleep(0.2)
+        for task in tasks:
+            with pytest.raises(WorkerDied):
+                task.result(10)
+    kernels.close_parent()
+
+
 def _worker_of(pool) -> int:
     deadline = time.monotonic() + 10
     while not pool._all and time.monotonic() < deadline:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from notebook_files import ANSWER, MEASURE, START, tiny, write
 
-from retailkit.lab import attempt, records, sweep, tracking
+from retailkit.lab import attempt, freshness, records, sweep, tracking
 from retailkit.lab.parameters import ParameterError
 from retailkit.lab.project import ProjectError
 from retailkit.lab.records import artifact_path, read_runs
@@ -192,14 +192,81 @@ def test_secrets_are_in_nothing_that_is_kept(ready_house):
     path = write(
         ready_house,
         "a.ipynb",
-        "print(api_key)",
-        "raise ValueError(api_key)",
-        parameters="seed: int = 0\napi_key: str = ''",
+        "print(api_key, tokens, password)",
+        "raise ValueError(api_key, tokens, password)",
+        parameters="api_key: str = ''\ntokens: list[str] = []\npassword: int = 0",
     )
-    frame = go(path, [{"api_key": "sesame-4711"}])
+    frame = go(path, [{"api_key": "sesame-4711", "tokens": ["open-0815"], "password": 20011031}])
     kept = [file for file in artifact_path(frame["run_id"].item(), "").rglob("*") if file.is_file()]
-    assert len(kept) >= 3 and all(b"sesame-4711" not in file.read_bytes() for file in kept)
-    assert "sesame-4711" not in str(children()) + frame["error"].item()
+    told = str(children()) + frame["error"].item()
+    for secret in ("sesame-4711", "open-0815", "20011031"):
+        assert len(kept) >= 3 and all(secret.encode() not in file.read_bytes() for file in kept)
+        assert secret not in told
+
+
+def test_what_a_killed_attempt_left_on_the_disk_is_removed(ready_house):
+    cache = ready_house / ".cache"
+    for process, alive in ((os.getpid(), True), (2**22 + 1, False)):
+        (cache / f"{attempt._scratch_name(process)}x").mkdir(parents=True)
+        assert psutil.pid_exists(process) == alive
+    attempt.tidy()
+    assert [path.name for path in cache.glob("sweep-*")] == [f"{attempt._scratch_name(os.getpid())}x"]
+
+
+def test_a_notebook_that_reads_runs_is_run_again_when_there_are_more(ready_house):
+    record = 'rk.start_run("first").answer("It is 0.41 (95 % interval 0.36 to 0.46).")'
+    count = 'run.metric("n", len(rk.read_runs("first")), exact=True)'
+    path = write(ready_house, "reader.ipynb", START, count, ANSWER)
+    maker = write(ready_house, "maker.ipynb", "import retailkit as rk", record)
+    go(maker, {"seed": [0]})
+    assert go(path, {"seed": [0]})["metric.n"].item() == 1
+    assert go(path, {"seed": [0]})["status"].item() == "kept"
+    go(maker, {"seed": [1]})
+    again = go(path, {"seed": [0]})
+    assert again["status"].item() == "finished" and again["metric.n"].item() == 2
+
+
+def test_a_file_that_a_default_names_counts(ready_house):
+    table = ready_house / "stores.csv"
+    table.write_text("store\n1\n")
+    path = write(ready_house, "a.ipynb", "open(stores).read()", parameters=f"seed: int = 0\nstores: str = '{table}'")
+    go(path, {"seed": [0]})
+    assert go(path, {"seed": [0]})["status"].item() == "kept"
+    table.write_text("store\n2\n")
+    assert go(path, {"seed": [0]})["status"].item() == "finished"
+
+
+def test_an_abandoned_attempt_that_goes_on_finishes_nothing(first, swept):
+    client = tracking.open_database()
+    run_id = first["run_id"][0]
+    run = client.get_run(run_id)
+    task = attempt.Task("", "", {}, run.data.tags[attempt.ATTEMPT], "", "tiny")
+    twin = client.create_run(run.info.experiment_id, tags={freshness.TAG: run.data.tags[freshness.TAG]}).info.run_id
+    client.set_terminated(twin, "FINISHED")
+    heir = attempt._seal(client, twin, task, {})
+    assert heir.run_id == run_id and client.get_run(twin).info.status == "KILLED"
+    client.set_tag(run_id, attempt.ABANDONED, "true")
+    assert attempt._seal(client, run_id, task, {}).status == "failed"
+    assert client.get_run(run_id).info.status == "KILLED"
+
+
+def test_two_sweeps_that_overlap_finish_no_key_twice(ready_house):
+    path = tiny(ready_house, "import time\ntime.sleep(1)")
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other, ThreadPoolExecutor(2) as both:
+        grids = (([0, 1], one), ([1, 0, 2], other))
+        frames = [both.submit(go, path, {"seed": seeds}, executor=place) for seeds, place in grids]
+        assert all(set(frame.result()["status"]) <= {"finished", "kept"} for frame in frames)
+    assert finished_once() and sum(run.info.status == "FINISHED" for run in children()) == 3
+
+
+def test_a_sweep_whose_last_runs_another_made_is_concluded(first, swept):
+    client = tracking.open_database()
+    [lead] = leads()
+    client.set_terminated(lead.info.run_id, "KILLED")
+    client.set_tag(lead.info.run_id, "process", "")
+    assert set(go("10-tiny", {"size": [1, 2], "seed": [0, 1]})["status"]) == {"kept"}
+    [lead] = leads()
+    assert lead.info.status == "FINISHED" and lead.data.metrics["runs_kept"] == 4
 
 
 def test_any_executor_does(ready_house):
