@@ -61,7 +61,8 @@ def _round(runs: int) -> dict[str, float]:
             for seed in range(runs)
         )
         sweep = ["retailkit", "sweep", str(path), "--grid", str(home / "grid.yaml")]
-        first, again = _timed(sweep, environment), _timed(sweep, environment)
+        first = _timed(sweep, environment, f"{runs} runs: {runs} finished")
+        again = _timed(sweep, environment, f"{runs} runs: {runs} kept")
     return {"papermill": papermill, "sweep": first, "again": again, "ratio": papermill / first}
 
 
@@ -73,11 +74,11 @@ def _write(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
-def _timed(command: list[str], environment: dict[str, str]) -> float:
+def _timed(command: list[str], environment: dict[str, str], wanted: str = "") -> float:
     started = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *command], env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    if done.returncode or wanted not in done.stdout:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
     return time.perf_counter() - started
 
 

@@ -15,11 +15,13 @@ import pytest
 from notebook_files import ANSWER, MEASURE, START, tiny, write
 
 from retailkit.lab import attempt, freshness, records, sweep, tracking
+from retailkit.lab.execute import run_notebook
 from retailkit.lab.parameters import ParameterError
 from retailkit.lab.project import ProjectError
 from retailkit.lab.records import artifact_path, read_runs
 
 pytestmark = pytest.mark.usefixtures("shared_parent")
+COMPARE = Path(__file__).resolve().parents[2] / "notebooks" / "90-compare-runs.ipynb"
 
 
 def go(notebook, grid, **options):
@@ -380,3 +382,6 @@ def test_400_runs_stay_small(ready_house):
     assert "400 runs: 400 finished" in done.stdout
     peak = int(done.stdout.rpartition("VmHWM:")[2].split()[0]) / 1024
     assert peak < 600, f"the driver took {peak:.0f} MB"
+    result = run_notebook(COMPARE, {"study": "tiny", "parameter": "size"}, progress=False)
+    print(f"the driver took {peak:.0f} MB at most, 90-compare-runs {result.seconds:.0f} s")
+    assert result.status == "FINISHED" and "over 40 pairs" in result.page.read_text()
