@@ -212,7 +212,7 @@ def _difference(wide: pd.DataFrame, name: str, baseline: str, level: float) -> t
     if pairs < 2:
         value = float(gap.mean()) if pairs else missing
         return (name, pairs, float(wide[name].mean()), value, missing, missing, missing, missing)
-    if np.ptp(gap) <= 1e-12 * np.abs(both).to_numpy().max():  # no spread, but for the last bits: the value itself
+    if np.ptp(gap) <= 1e-12 * np.abs(both.to_numpy()).max():  # no spread, but for the last bits: the value itself
         low = high = float(gap[0])
     else:
         low, high = stats.ttest_rel(both[name], both[baseline]).confidence_interval(level)
