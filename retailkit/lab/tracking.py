@@ -60,7 +60,7 @@ def open_database() -> "MlflowClient":
     if file:
         _ours = address
     mlflow.set_tracking_uri(address)
-    if file and _seen == _sight(address, file):
+    if file and _seen and _seen == _sight(address, file):
         return mlflow.MlflowClient(address)
     try:
         if not file:
