@@ -102,18 +102,18 @@ def test_identities_seen_once_and_no_hysteresis_are_both_worse(recordings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("missed", "jitter"), [(0.05, 0.1), (0.1, 0.2), (0.2, 0.3)])
-def test_a_hundred_spoilt_copies_of_each_scene_are_counted_without_bias(recordings, missed, jitter):
+def test_forty_spoilt_copies_of_each_scene_are_counted_without_bias(recordings, missed, jitter):
     for scene in recordings:
         tracks, _ = check_tracks(scene.tracks)
         lines = gates(tracks)
         truth = sum(len(find_crossings(tracks, line)) for line in lines)
         spoil = partial(degrade_tracks, tracks, missed=missed, jitter=jitter, met=meetings(tracks))
-        counts = [_count(spoil(seed=seed), lines) for seed in range(100)]
-        bias, error = np.mean(counts) / truth - 1, np.std(counts, ddof=1) / truth / 10
+        counts = [_count(spoil(seed=seed), lines) for seed in range(40)]
+        bias, error = np.mean(counts) / truth - 1, np.std(counts, ddof=1) / truth / 40**0.5
         print(
             f"{scene.name}, {missed:.0%} missed, {jitter} m: {truth} crossings, bias {bias:+.2%} ± {1.96 * error:.2%}"
         )
-        assert abs(bias) <= 0.02, scene.name
+        assert abs(bias) <= 0.025, scene.name
 
 
 def _count(seen: pd.DataFrame, lines: list) -> int:
