@@ -95,7 +95,7 @@ def cluster(workers: int, home: Path):
 
 def forty_runs(house: Path, store: str, monkeypatch) -> None:
     """40 runs, one of three workers killed on the way."""
-    monkeypatch.setenv(kernels.IMPORTS_VARIABLE, "json")
+    monkeypatch.setenv(kernels.IMPORTS_VARIABLE, "numpy,pandas,mlflow,ipykernel.kernelapp,ipykernel.ipkernel")
     path = tiny(house / "notebooks", "import time\ntime.sleep(0.2)")
     with server(store, house) as url, cluster(3, house) as (address, workers):
         monkeypatch.setenv("MLFLOW_TRACKING_URI", url)

@@ -110,7 +110,7 @@ def population(tmp_path_factory) -> Matches:
         patch.setenv("RETAILKIT_HOME", str(tmp_path_factory.mktemp("house")))
         scratch = tmp_path_factory.mktemp("shelves")
         images = load(photograph(scratch, 0, 300, seed=1_000_000))
-        detector = train_detector(images, epochs=24, size=SIZE, progress=False)
+        detector = train_detector(images, epochs=12, size=SIZE, progress=False)
         worker = partial(look, detector, images.names, scratch, photos=500, seed=0)
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             pieces = list(pool.map(worker, range(1, PHOTOS // 500 + 1)))
