@@ -222,7 +222,6 @@ def unpack(archive: Path, folder: Path, limit: int | None = None) -> None:
         zlib.error,
         lzma.LZMAError,
         EOFError,
-        NotImplementedError,
         RuntimeError,
         OSError,
     ) as error:

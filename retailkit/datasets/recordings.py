@@ -23,6 +23,7 @@ from retailkit.lab import project
 STEP = 0.4  # seconds between two rows of these sets' tables (Pellegrini et al. 2009)
 RATE = 25.0  # frames per second of the UCY films, by which their splines count (Lerner et al. 2007)
 _POINT = re.compile(r"^\s*(-?[\d.]+)\s+(-?[\d.]+)\s+(\d+)\s+(-?[\d.]+)")
+_NO_GAZE = pd.DataFrame(columns=["visit", "time", "x", "y", "gaze"], dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,9 +140,6 @@ def _read_groups(path: Path) -> tuple[tuple[int, ...], ...]:
         return ()
     lines = path.read_text(encoding="utf-8").splitlines()
     return tuple(tuple(int(word) for word in line.split()) for line in lines if len(line.split()) > 1)
-
-
-_NO_GAZE = pd.DataFrame(columns=["visit", "time", "x", "y", "gaze"], dtype=float)
 
 
 def read_splines(path: Path) -> pd.DataFrame:

@@ -103,24 +103,18 @@ def attempt(task: Task) -> Outcome:
 
 def settle_earlier(client: "MlflowClient", task: Task) -> Outcome | None:
     """Return what an earlier attempt finished in this sweep; mark those that were abandoned."""
+    from retailkit.lab import records
+
     asked = f"tags.{ATTEMPT} = '{task.key}' and tags.`mlflow.parentRunId` = '{task.sweep}'"
     found = None
     for run in tracking.every_run(client, asked):
         if run.data.tags.get(KEY) and run.info.status == "FINISHED":
-            if not changed(run):
+            if not records.changed_since(run):
                 found = outcome(task.key, run)
         elif run.info.status in ("RUNNING", "FINISHED"):
             client.set_tag(run.info.run_id, ABANDONED, "true")
             client.set_terminated(run.info.run_id, "KILLED")
     return found
-
-
-def changed(run: Any) -> list[str]:
-    """What a run stands on that is not as it was, the runs that it read among it."""
-    from retailkit.lab import records
-
-    then = freshness.from_text(run.data.tags.get(freshness.TAG, ""))
-    return freshness.changed(then, records.reads_today(set(then.get("reads", {})), run.data.tags.get("notebook", "")))
 
 
 def outcome(key: str, run: Any) -> Outcome:
@@ -147,13 +141,14 @@ def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
             source, executed, task.parameters, tags=tags, warm=task.warm, threads=task.threads, watch=watch
         )
         run_id = str(provenance.passport(nbformat.read(executed, as_version=4)).get("run_id", ""))
+        stood = freshness.since(began, values, modules)
         if run_id:
             _, error = execute.settle(run_id, ending.error)
         else:
             error = ending.error
             run_id = _record(client, task, tags, source, error)
             if not error and not _READERS.search(task.text):  # else nobody knows which runs it read
-                client.set_tag(run_id, freshness.TAG, freshness.to_text(freshness.since(began, values, modules)))
+                client.set_tag(run_id, freshness.TAG, freshness.to_text(stood))
         render.attach(executed, run_id)
         log.write_text(safe.scrub(log.read_text(encoding="utf-8"), secrets), encoding="utf-8")
         records.attach(run_id, log, "log")
@@ -161,8 +156,7 @@ def _once(client: "MlflowClient", task: Task) -> tuple[Outcome, bool]:
         error = safe.scrub(error, secrets)
         client.set_tag(run_id, "error", error[:500])
         return Outcome(task.key, "failed", run_id, error), ending.died and not watch.out_of_time
-    data = freshness.since(began, values, [])["data"]
-    return _seal(client, run_id, task, data), False
+    return _seal(client, run_id, task, stood["data"]), False
 
 
 def _scratch_name(process: int) -> str:

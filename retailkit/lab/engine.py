@@ -138,12 +138,23 @@ class Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, watch: Watch, start_timeout: float = 60, **options: Any
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        *,
+        watch: Watch,
+        kernel_manager_class: type,
+        start_timeout: float = 60,
+        **options: Any,
     ) -> Any:
         """Execute the notebook; the watch ends with it."""
-        known = {name: options[name] for name in ("kernel_manager_class",) if name in options}
         client = _Client(
-            nb_man, watch=watch, kernel_name=kernel_name, startup_timeout=start_timeout, timeout=None, **known
+            nb_man,
+            watch=watch,
+            kernel_name=kernel_name,
+            kernel_manager_class=kernel_manager_class,
+            startup_timeout=start_timeout,
+            timeout=None,
         )
         try:
             return client.execute()

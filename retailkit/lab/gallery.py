@@ -138,9 +138,7 @@ class _Today:
         tags = run.data.tags
         name, text = tags.get("notebook", ""), tags.get(freshness.TAG, "")
         if (name, text) not in self._facts:
-            then = freshness.from_text(text)
-            now = records.reads_today(set(then.get("reads", {})), name)
-            self._facts[name, text] = freshness.changed(then, now)
+            self._facts[name, text] = records.changed_since(run)
         return self._notebook(name, tags) + self._facts[name, text]
 
     def _notebook(self, name: str, tags: dict[str, str]) -> list[str]:

@@ -64,6 +64,13 @@ def reads_today(queries: set[str], reader: str) -> dict[str, str]:
     return {query: freshness.ids_digest(finished_runs(query, reader)) for query in queries}
 
 
+def changed_since(run: Any) -> list[str]:
+    """List what a run stands on that is not as it was, the runs that it read among it."""
+    then = freshness.from_text(run.data.tags.get(freshness.TAG, ""))
+    now = reads_today(set(then.get("reads", {})), run.data.tags.get("notebook", ""))
+    return freshness.changed(then, now)
+
+
 def _finished(runs: list[Any], reader: str) -> list[str]:
     return [
         run.info.run_id

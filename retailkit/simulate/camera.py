@@ -14,7 +14,6 @@ def degrade_tracks(
     jitter: float = 0.2,
     broken: float = 0.25,
     swapped: float = 0.25,
-    near: float = NEAR,
     met: pd.DataFrame | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -29,11 +28,10 @@ def degrade_tracks(
     jitter : float, metres
         Standard deviation of the error of x and of y.
     broken, swapped : float, 0 to 1
-        Of the times that two people come within `near`, how often one or both get a new identity, and how often they
-        exchange theirs.
-    near : float, metres
+        Of the times that two people meet, how often one or both get a new identity, and how often they exchange
+        theirs.
     met : DataFrame, optional
-        What `meetings` found in these tracks, where they are spoilt often.
+        Who met when, by default what `meetings` finds within 0.7 m; for another distance, or to look once only.
     seed : int
 
     Returns
@@ -51,7 +49,7 @@ def degrade_tracks(
             raise ValueError(f"{name} is {rate!r}: a rate from 0 to 1 is needed (broken and swapped together as well)")
     rng = np.random.default_rng(seed)
     seen = tracks.assign(person=tracks["visit"]).reset_index(drop=True)
-    seen["visit"] = _mistaken(seen, meetings(seen, near) if met is None else met, broken, swapped, rng)
+    seen["visit"] = _mistaken(seen, meetings(seen) if met is None else met, broken, swapped, rng)
     seen[["x", "y"]] += rng.normal(0, jitter, (len(seen), 2))
     seen = seen[rng.random(len(seen)) >= missed]
     return seen.sort_values(["visit", "time"], kind="stable").reset_index(drop=True)

@@ -43,25 +43,25 @@ def find_crossings(tracks: pd.DataFrame, line: Line, band: float = 0.3) -> pd.Da
     start, end = _line(line)
     if not band >= 0:
         raise ValueError(f"band is {band!r}: metres from 0 up are needed")
-    along = (end - start) / np.hypot(*(end - start))
-    away = np.stack([tracks["x"].to_numpy(float), tracks["y"].to_numpy(float)], axis=1) - start
-    distance = away[:, 0] * along[1] - away[:, 1] * along[0]  # right of the line is above 0
-    visit = pd.factorize(tracks["visit"])[0]
-    before, after = _changes(distance, visit, band)
-    last, share = _passing(distance, before, after)
-    places = away[last] + share[:, None] * (away[np.minimum(last + 1, len(away) - 1)] - away[last])
+    length = np.hypot(*(end - start))
+    along = (end - start) / length
+    x, y, time = (tracks[name].to_numpy(float) for name in ("x", "y", "time"))
+    distance = (x - start[0]) * along[1] - (y - start[1]) * along[0]  # right of the line is above 0
+    before, after = _changes(distance, pd.factorize(tracks["visit"])[0], band)
+    last = _last_before(distance, before, after)
+    share = distance[last] / (distance[last] - distance[last + 1])  # of the step from there to the next row
     found = pd.DataFrame(
         {
             "visit": tracks["visit"].to_numpy()[last],
-            "time": _between(tracks["time"].to_numpy(float), last, share),
-            "x": places[:, 0] + start[0],
-            "y": places[:, 1] + start[1],
+            **{
+                name: values[last] + share * (values[last + 1] - values[last])
+                for name, values in (("time", time), ("x", x), ("y", y))
+            },
             "direction": np.where(distance[after] > 0, "in", "out"),
         }
     )
-    position = places @ along
-    inside = (position >= 0) & (position <= np.hypot(*(end - start)))
-    return found[inside].reset_index(drop=True)
+    position = (found["x"] - start[0]) * along[0] + (found["y"] - start[1]) * along[1]
+    return found[position.between(0, length)].reset_index(drop=True)
 
 
 def _line(line: Line) -> NDArray[np.float64]:
@@ -81,21 +81,11 @@ def _changes(distance: NDArray, visit: NDArray, band: float) -> tuple[NDArray[np
     return clear[changed], clear[changed + 1]
 
 
-def _passing(
-    distance: NDArray, before: NDArray[np.intp], after: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The last row before the line was passed for good, and how much of the step from it to the next was needed."""
+def _last_before(distance: NDArray, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The last row on the old side, between the rows before and after each change."""
     length = after - before
     starts = np.cumsum(length) - length
     rows = np.arange(length.sum()) + np.repeat(before - starts, length)
     side = np.sign(distance)
     still = np.where(side[rows] == np.repeat(side[before], length), rows, -1)
-    last = np.maximum.reduceat(still, starts) if len(starts) else before
-    share = distance[last] / (distance[last] - distance[last + 1]) if len(last) else np.empty(0)
-    return last, share
-
-
-def _between(values: NDArray, row: NDArray[np.intp], share: NDArray) -> NDArray[np.float64]:
-    if not len(row):
-        return np.empty(0)
-    return values[row] + share * (values[row + 1] - values[row])
+    return np.maximum.reduceat(still, starts)

@@ -112,8 +112,8 @@ def smooth_tracks(tracks: pd.DataFrame, window: float = 1.7) -> pd.DataFrame:
     time = tracks["time"].to_numpy(dtype=float)
     codes = pd.factorize(tracks["visit"])[0]
     reach = _neighbours(time, codes, window / 2)
-    places = {name: tracks[name].to_numpy(dtype=float) for name in ("x", "y")}
-    return tracks.assign(**_fitted(time, codes, places, reach, window / 2))
+    x, y = _fitted(time, codes, tracks[["x", "y"]].to_numpy(dtype=float), reach, window / 2).T
+    return tracks.assign(x=x, y=y)
 
 
 def _neighbours(time: NDArray, codes: NDArray, half: float) -> int:
@@ -130,32 +130,19 @@ def _neighbours(time: NDArray, codes: NDArray, half: float) -> int:
     return reach
 
 
-def _fitted(
-    time: NDArray, codes: NDArray, places: dict[str, NDArray], reach: int, half: float
-) -> dict[str, NDArray[np.float64]]:
-    """Value at each moment of the least-squares line through its neighbours."""
-    rows = len(time)
-    number, first, second = np.ones(rows), np.zeros(rows), np.zeros(rows)
-    sums = {name: (np.zeros(rows), np.zeros(rows)) for name in places}  # of the way from here, alone and times seconds
+def _fitted(time: NDArray, codes: NDArray, place: NDArray, reach: int, half: float) -> NDArray[np.float64]:
+    """Value at each moment of the least-squares line through its neighbours: (rows, 2), as `place`."""
+    number, first, second = np.ones((3, len(time), 1)) * np.array([1, 0, 0])[:, None, None]
+    total, tilted = np.zeros((2, *place.shape))  # of the way from here to the neighbours, alone and times seconds
     for step in range(1, reach + 1):
-        later = np.zeros(rows)
-        later[:-step] = time[step:] - time[:-step]
-        near = np.zeros(rows, dtype=bool)
-        near[:-step] = (codes[step:] == codes[:-step]) & (later[:-step] <= half)
-        here = np.flatnonzero(near)
-        for rows_of, others, sign in ((here, here + step, 1.0), (here + step, here, -1.0)):
-            seconds = sign * later[here]
-            number[rows_of] += 1
-            first[rows_of] += seconds
-            second[rows_of] += seconds**2
-            for name, place in places.items():
-                way = place[others] - place[rows_of]
-                sums[name][0][rows_of] += way
-                sums[name][1][rows_of] += way * seconds
+        here = np.flatnonzero((codes[step:] == codes[:-step]) & (time[step:] - time[:-step] <= half))
+        for row, other in ((here, here + step), (here + step, here)):
+            seconds = (time[other] - time[row])[:, None]
+            number[row] += 1
+            first[row] += seconds
+            second[row] += seconds**2
+            total[row] += place[other] - place[row]
+            tilted[row] += (place[other] - place[row]) * seconds
     spread = number * second - first**2
     fit = spread > 1e-9
-    safe = np.where(fit, spread, 1.0)
-    return {
-        name: place + np.where(fit, (second * sums[name][0] - first * sums[name][1]) / safe, sums[name][0] / number)
-        for name, place in places.items()
-    }
+    return place + np.where(fit, (second * total - first * tilted) / np.where(fit, spread, 1.0), total / number)

@@ -88,16 +88,18 @@ def recordings():
 
 
 def test_identities_seen_once_and_no_hysteresis_are_both_worse(recordings):
-    """What the counters in use do wrong, on real ways that a camera has spoilt."""
+    """What the counters in use do wrong, on real ways that a camera has spoilt: errors summed over scenes."""
+    ours = once = bare = 0
     for scene in recordings:
-        ours, once, bare, truth = 0, 0, 0, 0
-        seen = degrade_tracks(scene.tracks, missed=0.1, jitter=0.2, seed=1)
-        for line in gates(scene.tracks):
-            truth += len(find_crossings(scene.tracks, line))
-            ours += len(find_crossings(smooth_tracks(stitch_tracks(seen)), line))
-            once += find_crossings(seen, line, band=0)["visit"].nunique()
-            bare += len(find_crossings(seen, line, band=0))
-        assert abs(ours - truth) < min(abs(bare - truth), max(abs(once - truth), 0.02 * truth))
+        lines = gates(scene.tracks)
+        truth = sum(len(find_crossings(scene.tracks, line)) for line in lines)
+        for seed in range(1, 4):
+            seen = degrade_tracks(scene.tracks, missed=0.1, jitter=0.2, seed=seed)
+            flickering = [find_crossings(seen, line, band=0)["visit"] for line in lines]
+            ours += abs(_count(seen, lines) - truth)
+            once += abs(sum(visits.nunique() for visits in flickering) - truth)
+            bare += abs(sum(map(len, flickering)) - truth)
+    assert ours < min(once, bare)
 
 
 @pytest.mark.slow
@@ -113,7 +115,7 @@ def test_spoilt_copies_of_each_scene_are_counted_without_bias(recordings, missed
         print(
             f"{scene.name}, {missed:.0%} missed, {jitter} m: {truth} crossings, bias {bias:+.2%} ± {1.96 * error:.2%}"
         )
-        assert abs(bias) <= 0.025, scene.name
+        assert abs(bias) <= 0.02, scene.name
 
 
 def _count(seen: pd.DataFrame, lines: list) -> int:
