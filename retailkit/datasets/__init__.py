@@ -6,7 +6,8 @@
     0
 
 The parts: `catalogue` (cards: whose data it is), `download`, `labels` (one line, one box), `reading` (folder to
-tables), `photos` (`ImageSet`), `lookalikes` (near-duplicates) and `splits`.
+tables), `photos` (`ImageSet`), `lookalikes` (near-duplicates) and `splits`; `recordings` and `splines` (people who
+walk), `inventory` (what else there is) and `places` (where it lies).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import hashlib
 import importlib
 import inspect
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -24,6 +24,7 @@ from typing import Any
 
 import pandas as pd
 
+from retailkit.datasets import places
 from retailkit.datasets.catalogue import Card, DataError, card, card_files, read_card
 from retailkit.datasets.photos import ImageSet
 from retailkit.datasets.reading import digest, read_folder
@@ -35,6 +36,11 @@ __all__ = [
     "Card", "DataError", "ImageSet", "card", "cards", "check", "describe_split", "digest", "find", "get", "leakage",
     "load", "split",
 ]  # fmt: skip
+
+OPENED_BY = {
+    "tracks": "retailkit.datasets.recordings.read_recordings reads it",
+    "video": "its files are films, to be opened by their paths below `find(name)`",
+}
 
 
 def load(
@@ -74,7 +80,9 @@ def load(
         raise DataError(f"bad is {bad!r}; 'quarantine' or 'raise' is needed")
     if photos is not None and (isinstance(photos, bool) or not isinstance(photos, int) or photos < 1):
         raise DataError(f"photos is {photos!r}; a whole number above 0 is needed")
-    known = _card_or_none(name)
+    known = places.card_of(name)
+    if known and known.kind not in ("yolo", "simulated"):
+        raise DataError(f"{name} holds no photographs with boxes but {known.kind}: {OPENED_BY[known.kind]}")
     simulated = known is not None and known.kind == "simulated"
     if simulator_options and not simulated:
         raise DataError(f"{name} is not simulated and takes no {', '.join(sorted(simulator_options))}")
@@ -82,38 +90,11 @@ def load(
         wanted = {**simulator_options, "seed": seed} | ({} if photos is None else {"photos": photos})
         folder = _simulate(known, wanted, progress)
     else:
-        folder = _place(name, known)
+        folder = places.place(name, known)
     images = read_folder(known.name if known else folder.name, folder, known, progress)
     if bad == "raise" and len(images.quarantine):
         raise DataError(f"{folder} holds {len(images.quarantine)} problems:\n{_first_rows(images.quarantine)}")
     return images if simulated or photos is None or photos >= len(images) else images.sample(photos, seed)
-
-
-def _card_or_none(name: str | Path) -> Card | None:
-    """The card, or None for a folder without one."""
-    if _is_path(name):
-        return None
-    # A folder of one's own below RETAILKIT_DATA needs no card.
-    return None if str(name) not in card_files() and find(str(name)) else card(str(name))
-
-
-def _is_path(name: str | Path) -> bool:
-    return isinstance(name, Path) or os.sep in name or "/" in name or name.startswith((".", "~"))
-
-
-def _place(name: str | Path, known: Card | None) -> Path:
-    if known is None:
-        folder = Path(name).expanduser().resolve() if _is_path(name) else find(str(name))
-        if folder is None or not folder.is_dir():
-            raise DataError(f"'{name}' is no folder")
-        return folder
-    if (found := find(known.name)) is None:
-        how = f"`retailkit data get {known.name}` fetches it" if known.url else known.obtain.strip()
-        raise DataError(
-            f"{known.name} is not on this machine: {how}. Looked in RETAILKIT_DATA "
-            f"({os.environ.get('RETAILKIT_DATA') or 'not set'}) and {project.root() / 'datasets'}."
-        )
-    return found
 
 
 def _simulate(known: Card, wanted: dict[str, Any], progress: bool) -> Path:
@@ -176,6 +157,11 @@ def _whereabouts(one: Card) -> str:
 
 def check(name: str | Path) -> str:
     """Read a dataset whole and say what is in it and what is wrong with it, as text to print."""
+    known = places.card_of(name)
+    if known and known.kind in OPENED_BY:
+        from retailkit.datasets.inventory import describe
+
+        return describe(known, places.place(name, known))
     images = load(name)
     largest = images.photos["group"].value_counts().iloc[0]
     facts = {"folder": images.folder, **images.profile(), "largest_group": largest, "digest": images.digest}

@@ -12,9 +12,10 @@ import yaml
 
 from retailkit.lab import project
 
-KINDS = ("yolo", "simulated")
+KINDS = ("yolo", "simulated", "tracks", "video")
 SIMULATORS = "retailkit.simulate."  # a card must not be able to import and run anything else
-_REQUIRED = ("name", "title", "kind", "names", "source", "licence", "shareable")
+_REQUIRED = ("name", "title", "kind", "source", "licence", "shareable")
+_PHOTOGRAPHS = ("yolo", "simulated")
 _TYPES = {"names": list, "quirks": list, "shareable": bool}
 
 
@@ -31,9 +32,9 @@ class Card:
     name, title : str
         The name that `load` takes, and a line for people.
     kind : str
-        ``yolo`` (folders ``images`` and ``labels``) or ``simulated``.
+        ``yolo`` (folders ``images`` and ``labels``), ``simulated``, ``tracks`` (people who walk) or ``video``.
     names : tuple of str
-        Class names; class 0 of a label file is the first.
+        Class names; class 0 of a label file is the first. Of photographs only.
     source, licence : str
         Who made it, and what may be done with it.
     shareable : bool
@@ -57,10 +58,10 @@ class Card:
     name: str
     title: str
     kind: str
-    names: tuple[str, ...]
     source: str
     licence: str
     shareable: bool
+    names: tuple[str, ...] = ()
     url: str = ""
     sha256: str = ""
     inside: str = ""
@@ -132,7 +133,8 @@ def _check_fields(path: Path, content: dict[str, Any]) -> None:
         wanted = _TYPES.get(key, str)
         if not isinstance(value, wanted):
             raise DataError(f"{path}: {key} is {value!r}, a {type(value).__name__}; {wanted.__name__} is needed")
-    if missing := [key for key in _REQUIRED if key not in content]:
+    needed = (*_REQUIRED, *(["names"] if content.get("kind") in _PHOTOGRAPHS else []))
+    if missing := [key for key in needed if key not in content]:
         raise DataError(f"{path}: the card lacks {', '.join(missing)}")
 
 
@@ -144,7 +146,7 @@ def _check_values(path: Path, given: Card) -> None:
         ),
         f"name is {given.name!r} but the file is called {path.name}": given.name != path.stem,
         f"kind is {given.kind!r}; accepted are {', '.join(KINDS)}": given.kind not in KINDS,
-        "names is empty; one name per class is needed": not given.names,
+        "names is empty; one name per class is needed": given.kind in _PHOTOGRAPHS and not given.names,
         f"names holds a name twice: {list(given.names)}": len(set(given.names)) < len(given.names),
         f"url is {given.url!r}; an http or https address is needed": bool(given.url)
         and not re.match(r"https?://[^/]", given.url),

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,14 @@ DRAFT = 128  # a JPEG is decoded at the smallest scale above this: an eighth of 
 _VERSION = 1  # of the remembered fingerprints
 
 
-def digest(folder: Path | str) -> str:
+def digest(folder: Path | str, suffixes: Set[str] = CONTENT) -> str:
     """SHA-256 over the names and contents of photographs, labels and tables; caches and notes do not count.
+
+    Parameters
+    ----------
+    folder : Path or str
+    suffixes : set of str, optional
+        Which files count, by how their names end in small letters.
 
     Returns
     -------
@@ -39,7 +45,7 @@ def digest(folder: Path | str) -> str:
         64 hexadecimal figures; the same for the same content whatever its place, dates and order.
     """
     folder = Path(folder)
-    return _digest(folder, [path for path in walk(folder) if path.suffix.lower() in CONTENT])
+    return _digest(folder, [path for path in walk(folder) if path.suffix.lower() in suffixes])
 
 
 def _digest(folder: Path, files: Sequence[Path]) -> str:
