@@ -116,23 +116,18 @@ def follow_splines(points: pd.DataFrame, step: float = STEP) -> pd.DataFrame:
         be above 360 or below 0); nobody who was there between two moments only.
     """
     start = points["time"].min()
-    ways = [
-        _follow(visit, *(one[name].to_numpy(float) for name in COLUMNS[1:]), start, step)
-        for visit, one in points.groupby("visit", sort=True)
-    ]
-    rows = np.concatenate(ways)
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"visit": int})
+    ways = [_follow(one[COLUMNS].to_numpy(float), start, step) for _, one in points.groupby("visit", sort=True)]
+    return pd.DataFrame(np.concatenate(ways), columns=COLUMNS).astype({"visit": int})
 
 
-def _follow(
-    visit: int, time: NDArray, x: NDArray, y: NDArray, gaze: NDArray, start: float, step: float
-) -> NDArray[np.float64]:
-    seconds = time - start
-    slack = 1e-6
+def _follow(points: NDArray, start: float, step: float) -> NDArray[np.float64]:
+    """One spline's rows visit, time, x, y, gaze at the common moments."""
+    visit, time, x, y, gaze = points.T
+    seconds, slack = time - start, 1e-6
     moments = np.arange(np.ceil(seconds[0] / step - slack), np.floor(seconds[-1] / step + slack) + 1) * step
     turned = np.unwrap(gaze, period=360.0)
     ways = [np.interp(moments, seconds, values) for values in (x, y, turned)]
-    return np.column_stack([np.full(len(moments), float(visit)), np.round(moments, 6), *ways])
+    return np.column_stack([np.full(len(moments), visit[0]), np.round(moments, 6), *ways])
 
 
 def to_floor(homography: NDArray, size: tuple[int, int], x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
