@@ -15,12 +15,14 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from retailkit.datasets import ImageSet
 from retailkit.lab import project
@@ -104,11 +106,36 @@ class Detector:
         DataFrame
             photo, class_name, x1, y1, x2, y2 (pixels of the photograph as displayed), confidence; best first.
         """
+        from tqdm import tqdm
+
         paths = _paths(images)
-        limit = self.confidence if confidence is None else confidence
-        found = [_boxes(result, self.names) for result in self._results(paths, limit, max_det, batch, progress)]
+        results = self._results(map(str, paths), confidence, max_det, batch)
+        shown = tqdm(results, "detecting", len(paths), unit="photo", delay=2, leave=False, disable=not progress)
+        found = [_boxes(result, self.names) for result in shown]
         _warn_if_cut(found, max_det)
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=BOXES)
+
+    def watch(
+        self,
+        pictures: Iterable[NDArray[np.uint8]],
+        confidence: float | None = None,
+        max_det: int = 1000,
+        batch: int = 16,
+    ) -> Iterator[pd.DataFrame]:
+        """Find boxes on pictures in memory, such as a film's frames: a frame as `detect` gives it for each, in order.
+
+        Parameters
+        ----------
+        pictures : arrays (height, width, 3), RGB
+            Read a batch at a time and let go.
+        confidence, max_det, batch
+            As in `detect`.
+        """
+        turned = (np.ascontiguousarray(picture[..., ::-1]) for picture in pictures)  # BGR, as OpenCV has it
+        for result in self._results(turned, confidence, max_det, batch):
+            found = _boxes(result, self.names)
+            _warn_if_cut([found], max_det)
+            yield found
 
     def score(self, images: ImageSet, repetitions: int = 1000, seed: int = 0, **detecting: Any) -> Score:
         """Detect on labelled photographs and compare with the truth; see `retailkit.store.score.Score`."""
@@ -167,23 +194,17 @@ class Detector:
         kept = {key: value for key, value in asdict(self).items() if key not in ("weights", "curve")}
         return kept | {"curve": self.curve.to_dict("records")}
 
-    def _results(self, paths: list[Path], confidence: float, max_det: int, batch: int, progress: bool) -> Iterator[Any]:
-        """Look at a batch at a time: given a whole list, ultralytics decodes all of it at once."""
-        from tqdm import tqdm
-
+    def _results(self, pictures: Iterable[Any], confidence: float | None, max_det: int, batch: int) -> Iterator[Any]:
+        """Look at a batch at a time, of paths or of BGR arrays: given a whole list, ultralytics decodes all at once."""
         from retailkit.store.predicting import EveryClassPredictor, MirroredPredictor
 
         model = _yolo(self.weights)
-        settings = {"imgsz": self.size, "conf": confidence, "iou": self.overlap, "max_det": max_det, "verbose": False}
+        limit = self.confidence if confidence is None else confidence
+        settings = {"imgsz": self.size, "conf": limit, "iou": self.overlap, "max_det": max_det, "verbose": False}
         look = MirroredPredictor if self.mirrored else EveryClassPredictor
-        bar = tqdm(total=len(paths), desc="detecting", unit="photo", delay=2, leave=False, disable=not progress)
-        for first in range(0, len(paths), batch):
-            for result in model.predict(
-                [str(path) for path in paths[first : first + batch]], predictor=look, **settings
-            ):
-                yield result
-                bar.update()
-        bar.close()
+        pictures = iter(pictures)
+        while ahead := list(islice(pictures, batch)):
+            yield from model.predict(ahead, predictor=look, **settings)
 
 
 def train_detector(
