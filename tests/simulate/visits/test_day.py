@@ -1,0 +1,106 @@
+"""The frames of a simulated day agree with one another and with the true ways."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from retailkit.simulate.visits import make_plan, simulate_store_day, simulate_stores
+from retailkit.simulate.visits.routes import is_free
+
+
+@pytest.fixture(scope="module")
+def day():
+    return simulate_store_day(shoppers=400, hours=6, seed=1)
+
+
+def test_nobody_walks_through_shelves_or_out_of_the_picture(day):
+    place = day.tracks[["x", "y"]].to_numpy()
+    assert is_free(place, day.plan.walls, 0.05).all()
+    assert (place >= 0).all() and (place <= day.plan.outline).all()
+
+
+def test_nobody_runs(day):
+    step = day.ways.groupby("visit")[["time", "x", "y"]].diff().dropna()
+    assert (step["time"] > 0).all()
+    assert (np.hypot(step["x"], step["y"]) / step["time"]).max() < 2.5
+
+
+def test_every_take_follows_a_reach_for_the_same_cell(day):
+    shoppers = day.visitors["visit"][day.visitors["kind"] == "shopper"]
+    hands = day.hands[day.hands["visit"].isin(shoppers)]
+    before = hands.shift()
+    takes = hands[hands["kind"] == "take"]
+    assert len(takes) > 100 and (before.loc[takes.index, "kind"] == "reach").all()
+    assert (before.loc[takes.index, ["visit", "cell"]] == takes[["visit", "cell"]]).all(axis=None)
+    assert (hands[hands["kind"] == "return"]["cell"] == before.loc[hands["kind"] == "return", "cell"]).all()
+
+
+def test_hands_are_within_reach_of_their_cell(day):
+    hands = day.hands.merge(day.plan.cells[["cell", "x", "y"]], on="cell")
+    for visit, rows in hands.groupby("visit"):
+        way = day.ways[day.ways["visit"] == visit]
+        where = [np.interp(rows["time"], way["time"], way[axis]) for axis in ("x", "y")]
+        assert np.hypot(where[0] - rows["x"], where[1] - rows["y"]).max() < 1.1
+
+
+def test_the_funnel_narrows_and_kept_is_takes_less_returns(day):
+    stages = day.funnel[["passed", "stopped", "reached", "took", "kept", "bought"]].to_numpy(int)
+    assert (np.diff(stages, axis=1) <= 0).all() and stages.sum(axis=0)[-1] > 50
+    assert not day.funnel.duplicated(["visit", "cell"]).any()
+    counts = day.hands.groupby(["visit", "cell"])["kind"].agg(lambda kinds: (kinds == "take").sum() - (kinds == "return").sum())
+    kept = day.funnel[day.funnel["kept"]]
+    assert (counts.loc[list(zip(kept["visit"], kept["cell"], strict=True))] > 0).all()
+
+
+def test_zone_visits_are_the_geometry_of_the_way(day):
+    fine = simulate_store_day(shoppers=40, hours=1, step=0.05, seed=3)
+    for name, zone in fine.plan.zones.items():
+        inside = shapely.contains_xy(shapely.Polygon(zone), fine.tracks["x"], fine.tracks["y"])
+        stays = fine.zone_visits[fine.zone_visits["zone"] == name]
+        for visit, rows in stays.groupby("visit"):
+            mine = fine.tracks[(fine.tracks["visit"] == visit).to_numpy() & inside]["time"].to_numpy()
+            told = sum(((mine >= row.enter) & (mine <= row.leave)).sum() for row in rows.itertuples())
+            assert told * 0.05 == pytest.approx(rows["dwell"].sum(), rel=0.03, abs=0.2 * len(rows) + 0.4)
+
+
+def test_occupancy_is_never_below_nobody_and_ends_with_who_is_inside(day):
+    change = day.crossings.sort_values("time")["direction"].map({"in": 1, "out": -1}).cumsum()
+    assert day.inside(0.0) == 0 and (change >= 0).all() and change.iloc[-1] == day.inside(day.recording[1]) > 0
+
+
+def test_a_recording_within_the_day_cuts_both_ends():
+    day = simulate_store_day(shoppers=500, hours=4, recording=(1, 3), seed=2)
+    assert {"start", "end", "both", ""} >= set(day.visitors["censored"]) >= {"start", "end"}
+    assert day.tracks["time"].between(3600, 10800).all() and day.crossings["time"].between(3600, 10800).all()
+    change = day.crossings["direction"].map({"in": 1, "out": -1}).sum()
+    assert day.inside(3600.0) + change == day.inside(10800.0)
+    stays = day.zone_visits[day.zone_visits["enter"] == 3600]
+    assert len(stays) and stays["censored"].isin(["start", "both"]).all()
+
+
+def test_queue_times_are_in_order(day):
+    queue = day.queue
+    done = queue.dropna(subset=["served"])
+    assert len(done) > 100 and (done["wait"] == done["served"] - done["join"]).all() and (done["wait"] > 0).all()
+    assert (queue["left"].dropna() > queue["join"][queue["left"].notna()]).all()
+    assert queue["payer"].sum() == queue["visit"].map(day.visitors.set_index("visit")["group"]).nunique()
+    gone = queue[queue["abandoned"]]
+    assert gone["served"].isna().all() and (gone["checkout"] == "").all()
+
+
+def test_truth_does_not_depend_on_the_step(day):
+    other = simulate_store_day(shoppers=400, hours=6, step=1.0, seed=1)
+    for name in ("ways", "visitors", "crossings", "zone_visits", "hands", "funnel", "queue", "choices"):
+        pd.testing.assert_frame_equal(getattr(day, name), getattr(other, name))
+    assert day.groups == other.groups
+    both = day.tracks.merge(other.tracks, on=["visit", "time"])
+    assert len(both) > 10_000 and np.allclose(both["x_x"], both["x_y"])
+
+
+def test_each_store_has_a_day_of_its_own_in_whatever_order():
+    settings = {"plan": make_plan(2, cells=3, checkouts=1), "shoppers": 30, "hours": 1}
+    days = dict(simulate_stores(3, seed=5, **settings))
+    alone = simulate_store_day(seed=(5, 2), **settings)
+    pd.testing.assert_frame_equal(days[2].tracks, alone.tracks)
+    assert not days[0].tracks.equals(days[1].tracks)
