@@ -66,11 +66,11 @@ def expose(canvas: np.ndarray, room: np.ndarray, view: np.ndarray, size: int) ->
 
 def develop(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
     """Lens, light and sensor: blur, uneven light, colour cast, automatic exposure, noise."""
-    size = photo.shape[0]
+    rows, columns = photo.shape[:2]
     lamp = rng.uniform(1 - rng.uniform(0, 0.5), 1.1, (3, 3, 1)) * rng.normal(1, 0.06, 3)
-    field = cv2.resize(lamp.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    field = cv2.resize(lamp.astype(np.float32), (columns, rows), interpolation=cv2.INTER_LINEAR)
     image = _expose_itself(rng, cv2.multiply(_lens(rng, photo), field, dtype=cv2.CV_8U))
-    grain = rng.standard_normal((size, size), np.float32) * np.float32(rng.gamma(1.2, 3.0))
+    grain = rng.standard_normal((rows, columns), np.float32) * np.float32(rng.gamma(1.2, 3.0))
     return cv2.add(image, cv2.merge([grain, grain, grain]), dtype=cv2.CV_8U)
 
 
@@ -86,7 +86,8 @@ def _expose_itself(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 def _lens(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
     """Blur by focus, by motion, or by few pixels; sometimes the phone's sharpening instead."""
-    size, choice = photo.shape[0], rng.random()
+    rows, columns = photo.shape[:2]
+    choice = rng.random()
     if choice < 0.22:
         return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.4, 1.4))
     if choice < 0.3:
@@ -94,8 +95,9 @@ def _lens(rng: np.random.Generator, photo: np.ndarray) -> np.ndarray:
         cv2.line(kernel, tuple(rng.integers(0, 7, 2).tolist()), (3, 3), 1.0, 1)
         return cv2.filter2D(photo, -1, kernel / kernel.sum())
     if choice < 0.42:
-        small = int(size * rng.uniform(0.4, 0.9))
-        return cv2.resize(cv2.resize(photo, (small, small), interpolation=cv2.INTER_AREA), (size, size))
+        share = rng.uniform(0.4, 0.9)
+        small = (int(columns * share), int(rows * share))
+        return cv2.resize(cv2.resize(photo, small, interpolation=cv2.INTER_AREA), (columns, rows))
     if choice < 0.72:
         return cv2.addWeighted(photo, 1.7, cv2.GaussianBlur(photo, (0, 0), 1.2), -0.7, 0)
     return photo

@@ -27,7 +27,7 @@ def blank() -> np.ndarray:
 @settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
-    height=st.floats(8, 200),
+    height=st.floats(30, 200),
     facing=st.floats(-360, 360),
     elevation=st.floats(0, 85),
 )
