@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
+from numpy.typing import NDArray
 
 NEAR = 0.7  # metres: whom a tracker may take for one another
 
@@ -57,31 +57,59 @@ def degrade_tracks(
 
 def meetings(tracks: pd.DataFrame, near: float = NEAR) -> pd.DataFrame:
     """Find when two people come within a distance of each other: one, other, time, a row for each approach."""
-    pairs = [
-        (*sorted((rows["visit"].iloc[one], rows["visit"].iloc[other])), time)
-        for time, rows in tracks.groupby("time")
-        for one, other in cKDTree(rows[["x", "y"]].to_numpy()).query_pairs(near)
-    ]
-    found = pd.DataFrame(pairs, columns=["one", "other", "time"]).sort_values(["one", "other", "time"])
-    step = np.median(np.diff(np.unique(tracks["time"]))) if tracks["time"].nunique() > 1 else 1.0
+    first, second = together(tracks, near)
+    visit, time = tracks["visit"].to_numpy(), tracks["time"].to_numpy()
+    swap = visit[first] > visit[second]
+    one, other = np.where(swap, visit[second], visit[first]), np.where(swap, visit[first], visit[second])
+    found = pd.DataFrame({"one": one, "other": other, "time": time[first]}).sort_values(["one", "other", "time"])
+    moments = np.unique(time)
+    step = np.median(np.diff(moments)) if len(moments) > 1 else 1.0
     apart = found.groupby(["one", "other"])["time"].diff().fillna(np.inf) > 1.5 * step
     return found[apart].sort_values(["time", "one", "other"]).reset_index(drop=True)
+
+
+def together(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find all pairs of rows of one moment that are within a distance (metres) of each other: two arrays of rows.
+
+    In order of time each row is compared with the next, the next but one and so on while these are of the same moment:
+    as many rounds as there are people at once, each over whole arrays.
+    """
+    order = np.argsort(tracks["time"].to_numpy(), kind="stable")
+    time, x, y = (tracks[name].to_numpy(dtype=float)[order] for name in ("time", "x", "y"))
+    rows, pairs, shift = np.arange(len(time) - 1), [np.empty((2, 0), dtype=np.intp)], 1
+    while len(rows := rows[time[rows] == time[rows + shift]]):
+        close = rows[np.hypot(x[rows] - x[rows + shift], y[rows] - y[rows + shift]) <= near]
+        pairs.append(np.stack([order[close], order[close + shift]]))
+        shift += 1
+        rows = rows[rows < len(time) - shift]
+    first, second = np.concatenate(pairs, axis=1)
+    return first, second
 
 
 def _mistaken(
     tracks: pd.DataFrame, met: pd.DataFrame, broken: float, swapped: float, rng: np.random.Generator
 ) -> np.ndarray:
     """What a tracker calls each row: after a meeting some names are new, and some are exchanged."""
-    person, time = tracks["person"].to_numpy(), tracks["time"].to_numpy()
-    names = person.copy()
-    fresh = int(person.max(initial=0)) + 1
+    person = tracks["person"].to_numpy()
+    order = np.lexsort([tracks["time"], person])
+    time = tracks["time"].to_numpy()[order]
+    who, first = np.unique(person[order], return_index=True)
+    end = dict(zip(who, np.append(first[1:], len(person)), strict=True))
+    start = dict(zip(who, first, strict=True))
+    names, fresh = person[order], int(person.max(initial=0)) + 1
     for one, other, moment in met.itertuples(index=False):
-        luck, ones = rng.random(), [np.flatnonzero((person == who) & (time > moment)) for who in (one, other)]
+        luck = rng.random()
+        later = [
+            slice(start[each] + np.searchsorted(time[start[each] : end[each]], moment, side="right"), end[each])
+            for each in (one, other)
+        ]
         if luck < broken:
             for rows in rng.permutation(2)[: rng.integers(1, 3)]:
-                names[ones[rows]] = fresh
+                names[later[rows]] = fresh
                 fresh += 1
-        elif luck < broken + swapped and all(map(len, ones)):
-            first, second = names[ones[0][0]], names[ones[1][0]]
-            names[ones[0]], names[ones[1]] = second, first
-    return names
+        elif luck < broken + swapped and all(rows.start < rows.stop for rows in later):
+            ones, others = names[later[0].start], names[later[1].start]
+            names[later[0]], names[later[1]] = others, ones
+    spoken = np.empty_like(names)
+    spoken[order] = names
+    return spoken
