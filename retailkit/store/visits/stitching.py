@@ -8,14 +8,16 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 SLACK = 0.3  # metres per second: how much surer a short gap is than a long one
+TURN = 0.6  # seconds: a velocity that differs by 1 metre per second counts as this many metres of distance
 _ROWS = 4  # of an end, from which speed and direction are read
 
 
 def stitch_tracks(tracks: pd.DataFrame, gap: float = 2.5, reach: float = 1.2) -> pd.DataFrame:
     """Join tracks that one person's camera track broke into, by motion and time.
 
-    An end and a beginning are joined where walking on from the one, and back from the other, meet within `reach`. Of
-    all ways to pair them the one is taken that joins most and costs least (Kuhn 1955).
+    An end and a beginning are joined where walking on from the one, and back from the other, meet within `reach`, and
+    speed and direction agree: who leaves by a door is not who comes in by it a second later. Of all ways to pair them
+    the one is taken that joins most and costs least (Kuhn 1955).
 
     Parameters
     ----------
@@ -24,7 +26,8 @@ def stitch_tracks(tracks: pd.DataFrame, gap: float = 2.5, reach: float = 1.2) ->
     gap : float, seconds
         The longest pause between an end and a beginning.
     reach : float, metres
-        The longest distance between where both are expected half-way.
+        The longest distance between where both are expected half-way; 0.6 s times the difference of their velocities
+        is added at a right angle.
 
     Returns
     -------
@@ -66,12 +69,12 @@ def _candidates(
     one = np.repeat(np.arange(len(ends)), number)
     other = order[np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number) + np.repeat(low, number)]
     seconds = starts["time"].to_numpy()[other] - ends["time"].to_numpy()[one]
-    off = [
-        ends[axis].to_numpy()[one] - starts[axis].to_numpy()[other]
-        + (ends[f"speed_{axis}"].to_numpy()[one] + starts[f"speed_{axis}"].to_numpy()[other]) * seconds / 2
-        for axis in ("x", "y")
-    ]  # fmt: skip
-    distance = np.hypot(*off)
+    squares = np.zeros(len(one))
+    for axis in ("x", "y"):
+        before, after = ends[f"speed_{axis}"].to_numpy()[one], starts[f"speed_{axis}"].to_numpy()[other]
+        off = ends[axis].to_numpy()[one] - starts[axis].to_numpy()[other] + (before + after) * seconds / 2
+        squares += off**2 + (TURN * (before - after)) ** 2
+    distance = np.sqrt(squares)
     kept = distance < reach
     return one[kept], other[kept], (distance + SLACK * seconds)[kept]
 
