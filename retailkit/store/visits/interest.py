@@ -1,0 +1,257 @@
+"""What held shoppers: the funnel's shares with their intervals, dwell beside keeping, put-backs, what stopping adds.
+
+funnel_table(funnel)                       # passed, stopped, reached, took, kept
+interest_table(funnel, by="product")       # dwell, stop, keep and put back of each product
+stop_effect(funnel)                        # how much oftener those who stopped keep something
+find_funnel(zone_visits, placebo_hands(hands, visits), cells)     # and what chance alone would show
+score_hands(hands, labelled)               # how many hand events are seen, and whether they are real
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from retailkit.lab.intervals import Estimate, wilson
+from retailkit.store.visits.attention import KINDS, LOWEST_RECALL, STAGES, Funnel, stage_values
+from retailkit.store.visits.ratios import Ratio, as_mean, as_share, ratio
+
+Groups = Sequence[Sequence[object]]
+
+
+def funnel_table(funnel: Funnel, by: str | None = None, *, groups: Groups = (), level: float = 0.95) -> pd.DataFrame:
+    """Give each stage's count, its share of all exposures, and its share of the stage before.
+
+    Intervals are Wilson's (1927) for as many independent trials as would spread as much as the visits do (Kish 1965;
+    Dean & Pagano 2015), with Student's t where visits are few: exposures of one visit hang together. They speak of
+    shoppers like these. Events that are unsure or missed make the values of visits spread as far as they make them
+    err, so that this uncertainty is within; that of a measured recall is added to it (delta method).
+
+    Parameters
+    ----------
+    funnel : Funnel
+    by : str, optional
+        Column of its exposures, such as ``product`` or ``zone``: a funnel for each of its values.
+    groups : sequence of sequences of visits
+        Who came together: a group counts as one visitor where intervals are made.
+    level : float, 0 to 1
+
+    Returns
+    -------
+    DataFrame
+        Columns `by`, stage, count (expected), value, low, high (share of all exposures); step, step_low, step_high
+        (share of the exposures that went through the stage before); visits (or groups) behind it.
+    """
+    rows = []
+    for name, part in _parts(funnel, by, groups):
+        for before, stage in zip(("passed", *STAGES[:-1]), STAGES, strict=True):
+            share, step = part.share(stage, "passed", level), part.share(stage, before, level)
+            told = {"stage": stage, "count": part.total(stage), **_ends(share)}
+            told |= {"step": step.value, "step_low": step.low, "step_high": step.high, "visits": share.units}
+            rows.append(({by: name} if by else {}) | told)
+    return pd.DataFrame(rows)
+
+
+def interest_table(
+    funnel: Funnel, by: str | None = "product", *, groups: Groups = (), level: float = 0.95
+) -> pd.DataFrame:
+    """Set what is often called interest, how long people stand somewhere, beside what they did.
+
+    Parameters
+    ----------
+    funnel, by, groups, level
+        As in `funnel_table`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each `by` and measure: `by`, measure, value, low, high, visits. The measures are ``dwell`` (mean
+        seconds of an exposure); ``dwell share`` (of everybody's seconds: what a heat map shows, without regard to how
+        many came by); ``stopped``, ``reached``, ``took``, ``kept``, of those who came by; and ``put back``, of those
+        who took.
+    """
+    rows = []
+    for name, part in _parts(funnel, by, groups):
+        kept = part.share("kept", "took", level)
+        figures = {
+            "dwell": as_mean(part.ratio("dwell", "passed"), part.clusters, level),
+            "dwell share": part.share("dwell", "dwell", level, all_below=True),
+            **{stage: part.share(stage, "passed", level) for stage in STAGES[1:]},
+            "put back": Estimate(1 - kept.value, 1 - kept.high, 1 - kept.low, level, kept.units, "visits"),
+        }
+        for measure, e in figures.items():
+            rows.append(({by: name} if by else {}) | {"measure": measure, **_ends(e), "visits": e.units})
+    return pd.DataFrame(rows)
+
+
+def stop_effect(funnel: Funnel, stage: str = "kept", *, groups: Groups = (), level: float = 0.95) -> Estimate:
+    """Estimate how much oftener a stage is reached after a stop than in passing: a difference of two shares.
+
+    It is no cause: who wants something stops for it. For a placebo (see `placebo_hands`) it is near zero.
+
+    Parameters
+    ----------
+    funnel, groups, level
+        As in `funnel_table`.
+    stage : {"reached", "took", "kept"}
+
+    Raises
+    ------
+    ValueError
+        Nobody stopped, or everybody did.
+    """
+    [(_, part)] = _parts(funnel, None, groups)
+    stopped = part.values["stopped"]
+    if not 0 < stopped.sum() < len(stopped):
+        raise ValueError(f"{stopped.sum():g} of {len(stopped)} exposures had a stop; both kinds are needed")
+    after, passing = (replace(part, here=here).ratio(stage, "passed") for here in (stopped, 1 - stopped))
+    units = int(part.clusters.max()) + 1
+    apart = (after.influence - passing.influence, after.shift - passing.shift)
+    return as_mean(Ratio(after.value - passing.value, *apart, units), part.clusters, level)
+
+
+def placebo_hands(hands: pd.DataFrame, visits: Sequence[object] | pd.Series, seed: int = 0) -> pd.DataFrame:
+    """Give each visit the hand events of another one, drawn at random: what is left of an effect is chance.
+
+    >>> hands = pd.DataFrame({"visit": ["a"], "time": [3.0], "cell": ["t1"], "kind": ["take"], "probability": [1.0]})
+    >>> placebo_hands(hands, visits=["a", "b"])["visit"].tolist()
+    ['b']
+
+    Parameters
+    ----------
+    hands : DataFrame with visit
+    visits : all visits of the day, also those without an event; each may stand there several times
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two visits, so that there is no other.
+    """
+    names = pd.unique(pd.Series(visits))
+    if len(names) < 2:
+        raise ValueError(f"{len(names)} visits: at least 2 are needed, to give one the events of another")
+    order = np.random.default_rng(seed).permutation(len(names))
+    other = pd.Series(names[np.roll(order, 1)], index=names[order])
+    return hands.assign(visit=other.reindex(hands["visit"]).to_numpy())
+
+
+def score_hands(hands: pd.DataFrame, labelled: pd.DataFrame, within: float = 2.0, level: float = 0.95) -> pd.DataFrame:
+    """Compare hand events with those that people labelled in a stretch of the recording.
+
+    An event is found where one of the same visit, cell and kind lies within a time; each serves once.
+
+    Parameters
+    ----------
+    hands, labelled : DataFrames with visit, time (seconds), cell, kind; `hands` also with probability
+        Of the same stretch.
+    within : float, seconds
+    level : float, 0 to 1
+
+    Returns
+    -------
+    DataFrame
+        A row for each kind and measure: kind, measure, value, low, high, events. The measures are ``recall``, the share
+        of labelled events that were found (what `find_funnel` asks for); ``precision``, the share of found events that
+        are real; and ``claimed``, their mean probability, which should lie within the interval of the precision.
+
+    Raises
+    ------
+    ValueError
+        Nothing is labelled.
+    """
+    if not len(labelled):
+        raise ValueError("labelled has no rows; hand events that people saw are needed")
+    rows = []
+    for kind in KINDS:
+        seen, true = (frame[frame["kind"] == kind] for frame in (hands, labelled))
+        pairs = _pairs(seen, true, within)
+        claimed = float(seen["probability"].mean()) if len(seen) else np.nan
+        figures = {"recall": _share_of(pairs, len(true), level), "precision": _share_of(pairs, len(seen), level)}
+        figures["claimed"] = Estimate(claimed, claimed, claimed, level, len(seen))
+        rows += [{"kind": kind, "measure": what, **_ends(e), "events": e.units} for what, e in figures.items()]
+    return pd.DataFrame(rows)
+
+
+def _pairs(seen: pd.DataFrame, true: pd.DataFrame, within: float) -> int:
+    """How many events of both lists can be paired: in order of time, the first that is near enough."""
+    theirs = dict(iter(seen.groupby(["visit", "cell"])["time"]))
+    found = 0
+    for key, times in true.groupby(["visit", "cell"])["time"]:
+        left = sorted(theirs.get(key, ()))
+        for time in sorted(times):
+            near = [other for other in left if abs(other - time) <= within]
+            if near:
+                left.remove(near[0])
+                found += 1
+    return found
+
+
+def _share_of(found: int, number: int, level: float) -> Estimate:
+    return wilson(found, number, level, "events") if number else Estimate(np.nan, np.nan, np.nan, level, 0, "events")
+
+
+def _ends(estimate: Estimate) -> dict[str, float]:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some of a funnel's exposures, as weights of all of them."""
+
+    values: dict[str, NDArray[np.float64]]
+    moved: list[dict[str, NDArray[np.float64]]]  # by one standard error of each measured recall
+    clusters: NDArray[np.intp]
+    here: NDArray[np.float64]
+    seen: float  # the lowest recall
+
+    def total(self, stage: str) -> float:
+        return float(self.values[stage] @ self.here)
+
+    def ratio(self, upper: str, lower: str, all_below: bool = False) -> Ratio:
+        below = np.ones_like(self.here) if all_below else self.here
+        above = self.here * self.values["stopped"] if lower == "stopped" else self.here  # a reach in passing: no step
+        moved = [(step[upper] * above, step[lower] * below) for step in self.moved]
+        return ratio(self.values[upper] * above, self.values[lower] * below, self.clusters, moved)
+
+    def share(self, upper: str, lower: str, level: float, all_below: bool = False) -> Estimate:
+        found = self.ratio(upper, lower, all_below)
+        if upper == lower and not all_below:
+            return Estimate(found.value, found.value, found.value, level, found.units, "visits")
+        return as_share(found, self.clusters, level, self.seen)
+
+
+def _parts(funnel: Funnel, by: str | None, groups: Groups) -> Iterator[tuple[object, _Part]]:
+    """The whole funnel, or a part of it for each value of a column."""
+    frame = funnel.exposures
+    if by is not None and by not in frame:
+        raise ValueError(f"by is {by!r}; the exposures have {', '.join(map(str, frame))}")
+    if not len(frame):
+        raise ValueError("the funnel has no exposures: no visit was in a zone with a cell")
+    values = {name: frame[name].to_numpy(dtype=float) for name in ("dwell", *STAGES)}
+    first = {visit: group[0] for group in groups for visit in group}
+    clusters = pd.factorize(frame["visit"].map(lambda visit: first.get(visit, visit)))[0]
+    moved, seen = _moved(funnel, values), min(share.value for share in funnel.recall.values())
+    for name in [None] if by is None else list(pd.unique(frame[by])):
+        here = np.ones(len(frame)) if by is None else (frame[by] == name).to_numpy().astype(float)
+        yield name, _Part(values, moved, clusters, here, seen)
+
+
+def _moved(funnel: Funnel, values: dict[str, NDArray[np.float64]]) -> list[dict[str, NDArray[np.float64]]]:
+    """How far each measured recall's standard error moves every exposure's values."""
+    found = []
+    recall = {kind: share.value for kind, share in funnel.recall.items()}
+    for kind, share in funnel.recall.items():
+        if not share.width > 0:
+            continue
+        error = share.width / 2 / stats.norm.ppf((1 + share.level) / 2)
+        low, high = max(share.value - error, LOWEST_RECALL), min(share.value + error, 1.0)
+        ends = [stage_values(funnel.events, len(funnel.exposures), recall | {kind: end}) for end in (low, high)]
+        slope = {stage: (ends[1][stage] - ends[0][stage]) / (high - low) * error for stage in ends[0]}
+        found.append({name: slope.get(name, np.zeros(len(array))) for name, array in values.items()})
+    return found
