@@ -7,7 +7,7 @@
 
 The parts: `catalogue` (cards: whose data it is), `download`, `labels` (one line, one box), `reading` (folder to
 tables), `photos` (`ImageSet`), `lookalikes` (near-duplicates) and `splits`; `recordings` and `splines` (people who
-walk), `inventory` (what else there is) and `places` (where it lies).
+walk), `joining` (two sets as one), `inventory` (what else there is) and `places` (where it lies).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import pandas as pd
 
 from retailkit.datasets import places
 from retailkit.datasets.catalogue import Card, DataError, card, card_files, read_card
+from retailkit.datasets.joining import join
 from retailkit.datasets.photos import ImageSet
 from retailkit.datasets.reading import digest, read_folder
 from retailkit.datasets.splits import describe_split, leakage, split
@@ -33,8 +34,8 @@ from retailkit.lab import project
 from retailkit.lab.project import find_data as find
 
 __all__ = [
-    "Card", "DataError", "ImageSet", "card", "cards", "check", "describe_split", "digest", "find", "get", "leakage",
-    "load", "split",
+    "Card", "DataError", "ImageSet", "card", "cards", "check", "describe_split", "digest", "find", "get", "join",
+    "leakage", "load", "split",
 ]  # fmt: skip
 
 OPENED_BY = {

@@ -56,6 +56,12 @@ class Prints:
             return cls(np.empty((0, 8), "u8"), np.empty((0, 8), "u8"), np.empty((0, THUMBNAIL**2), "u1"))
         return cls(*(np.stack(column) for column in zip(*rows, strict=True)))
 
+    @classmethod
+    def join(cls, parts: Sequence[Prints]) -> Prints:
+        """Put the fingerprints of several sets one after the other."""
+        columns = zip(*((part.bits, part.mirrored, part.thumbnails) for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
 
 def fingerprint(photo: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fingerprint one photograph: its bits, its mirror image's bits, its thumbnail (see `Prints`)."""

@@ -140,8 +140,9 @@ class ImageSet:
             The folder is not empty, or lies within the source folder.
         """
         target = Path(folder).expanduser().resolve()
-        if target.is_relative_to(self.folder.resolve()):
-            raise DataError(f"{target} lies in the data folder {self.folder}: nothing is written there")
+        for source in {self.folder, *(Path(str(path)).parent for path in self.photos["path"])}:  # of a joined set: two
+            if target.is_relative_to(source.resolve()):
+                raise DataError(f"{target} lies in the data folder {source}: nothing is written there")
         if target.exists() and any(target.iterdir()):
             raise DataError(f"{target} is not empty: give a new folder")
         for part in ("images", "labels"):
