@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from retailkit.simulate.visits.habits import Habits
 from retailkit.simulate.visits.layout import default_plan
+from retailkit.simulate.visits.observing import Observed, observe
 from retailkit.simulate.visits.parties import draw_parties
 from retailkit.simulate.visits.plan import StorePlan
 from retailkit.simulate.visits.staff import draw_staff
@@ -81,10 +82,8 @@ class StoreDay:
         """How many have passed the door's line in, and not yet out, at a time (seconds)."""
         return int(((self.visitors["enter"] <= time) & ~(self.visitors["leave"] <= time)).sum())
 
-    def observe(self, **faults: Any) -> Any:
-        """Give what cameras make of this day; see `observe`."""
-        from retailkit.simulate.visits.observing import observe
-
+    def observe(self, **faults: Any) -> Observed:
+        """Give what cameras make of this day; see `retailkit.simulate.visits.observe`."""
         return observe(self, **faults)
 
 
@@ -188,11 +187,16 @@ def _together(parts: list[Trips]) -> Trips:
         names = ("parties", "knots", "stands", "acts", "choices", "line")
         frames.append([getattr(part, name).assign(party=lambda rows, n=before: rows["party"] + n) for name in names])
         before += len(part.parties)
-    joined = [pd.concat([frame for frame in same if len(frame)] or [same[0]], ignore_index=True) for same in zip(*frames, strict=True)]
+    joined = [
+        pd.concat([frame for frame in same if len(frame)] or [same[0]], ignore_index=True)
+        for same in zip(*frames, strict=True)
+    ]
     return Trips(*joined)
 
 
-def _tell(plan: StorePlan, trips: Trips, members: pd.DataFrame, recording: tuple[float, float], step: float) -> StoreDay:
+def _tell(
+    plan: StorePlan, trips: Trips, members: pd.DataFrame, recording: tuple[float, float], step: float
+) -> StoreDay:
     """Say everything that is true of trips within a recording."""
     everybody = members.groupby(["party", "member"], sort=False).ngroup().to_numpy()
     full = pd.DataFrame({"visit": everybody, **members[["time", "x", "y"]]})

@@ -48,7 +48,9 @@ def test_the_funnel_narrows_and_kept_is_takes_less_returns(day):
     stages = day.funnel[["passed", "stopped", "reached", "took", "kept", "bought"]].to_numpy(int)
     assert (np.diff(stages, axis=1) <= 0).all() and stages.sum(axis=0)[-1] > 50
     assert not day.funnel.duplicated(["visit", "cell"]).any()
-    counts = day.hands.groupby(["visit", "cell"])["kind"].agg(lambda kinds: (kinds == "take").sum() - (kinds == "return").sum())
+    counts = day.hands.groupby(["visit", "cell"])["kind"].agg(
+        lambda kinds: (kinds == "take").sum() - (kinds == "return").sum()
+    )
     kept = day.funnel[day.funnel["kept"]]
     assert (counts.loc[list(zip(kept["visit"], kept["cell"], strict=True))] > 0).all()
 
