@@ -91,7 +91,7 @@ def _mistaken(
 ) -> np.ndarray:
     """What a tracker calls each row: after a meeting some names are new, and some are exchanged."""
     person = tracks["person"].to_numpy()
-    order = np.lexsort([tracks["time"], person])
+    order = np.lexsort((tracks["time"].to_numpy(), person))
     time = tracks["time"].to_numpy()[order]
     who, first = np.unique(person[order], return_index=True)
     end = dict(zip(who, np.append(first[1:], len(person)), strict=True))

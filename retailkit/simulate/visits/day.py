@@ -52,12 +52,15 @@ class StoreDay:
         follows a reach. Staff who fill a shelf ``return`` to it without having taken.
     funnel : DataFrame
         A row for each shopper and each cell of each zone it visited: visit, cell, zone, product, passed (True), stopped
-        (in the zone), reached, took, kept (more takes than returns), bought (kept, and its party paid or needed not).
+        (in the zone), reached, took, kept (more takes than returns), bought (kept, and the party did not give up in the
+        line; it may pay after the recording).
     queue : DataFrame
         A row for each member of a party that stood in line: visit, checkout, join (the way enters the queue zone),
         served (it leaves the queue zone for the checkout), left (it leaves the checkout's zone, or the queue zone when
-        giving up), wait (served - join, or left - join for those who gave up), abandoned, payer (one in each party),
-        censored (``start``, ``end``: the recording cut the wait, whose ends are then the recording's or nan).
+        giving up), wait (served - join, or left - join for those who gave up, or what the recording has of it),
+        abandoned, payer (one in each party), censored (``start``, ``end``, ``both``: the recording cuts the wait). What
+        comes after the recording is nan, or empty. Who is called at once only walks through the zone (a companion
+        beside it has no row).
     groups : tuple of tuples
         Visits that came together, two or more.
     choices : DataFrame
@@ -103,7 +106,7 @@ def simulate_store_day(
 
     >>> day = simulate_store_day(shoppers=20, hours=1, seed=7)
     >>> day.crossings.groupby("direction").size().to_dict()
-    {'in': 23, 'out': 14}
+    {'in': 28, 'out': 27}
 
     Parameters
     ----------
@@ -224,7 +227,7 @@ def _tell(
         zone_visits=stays,
         hands=hands,
         funnel=find_funnel(stays, hands, visitors, trips, plan),
-        queue=find_queue(stays, people, trips, plan, recording),
+        queue=find_queue(stays, people, trips, plan, recording[1]),
         groups=tuple(tuple(map(int, rows)) for _, rows in visitors.groupby("group")["visit"] if len(rows) > 1),
         choices=find_choices(people, trips, plan, recording),
     )

@@ -120,7 +120,7 @@ def _shelf_zones(
     )
 
 
-def _checkouts(number: int, width: float) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+def _checkouts(number: int, width: float) -> tuple[pd.DataFrame, NDArray]:
     """Counters along the front: the frame of checkouts, and where each counter begins, (number, 1)."""
     most = max(int((width - 6.0 - 1.7) // 2.6) + 1, 0)
     if not 0 <= number <= most:

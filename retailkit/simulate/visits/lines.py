@@ -84,7 +84,7 @@ def stand_in_line(
         before = gone[:who][gone[:who] > reached[who]]
         ups = np.sort(before[before < gone[who]]) + REACTION
         target = np.minimum(len(before) - 1 - np.arange(len(ups)), len(line) - 1)
-        start, target = max(len(before), 0), np.r_[min(len(before), len(line) - 1), target]
+        target = np.r_[min(len(before), len(line) - 1), target]
         times = np.r_[reached[who], ups]
         path = _follow(along[first[who]], times, along[target], max(gone[who], reached[who]))
         where = np.stack([np.interp(path[:, 1], along, line[:, axis]) for axis in (0, 1)], axis=1)

@@ -1,4 +1,4 @@
-"""What cameras make of a day: moments missed and hidden, names broken and swapped, hands missed and taken for others."""
+"""What cameras make of a day: moments missed or hidden, names broken or swapped, hands missed or misplaced."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -110,8 +110,8 @@ def _forget(seen: pd.DataFrame, memory: float) -> pd.DataFrame:
 def _scores(right: NDArray[np.bool_], confused: float, false: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Probabilities for events that are right or not, drawn so that they are calibrated.
 
-    With a beta density f of probabilities p over all events, those of right events have a density as p f, those of wrong
-    ones as (1 - p) f: beta distributions again.
+    With a beta density f of probabilities p over all events, those of right events have a density as p f, and those of
+    wrong ones as (1 - p) f: beta distributions again.
     """
     mean = (1 - confused) / (1 + false)
     if mean in (0, 1):
@@ -130,7 +130,7 @@ def _mistake(
     act = np.cumsum(~together.to_numpy()) - 1
     number = int(act.max(initial=-1)) + 1
     wrong = rng.random(number) < confused
-    row = plan.cells.set_index("cell").index.get_indexer(hands["true_cell"])
+    row = pd.Index(plan.cells["cell"]).get_indexer(pd.Index(hands["true_cell"]))
     near, count = _neighbours(plan)
     taken_for = near[row, (rng.random(number)[act] * count[row]).astype(int)]
     cell = plan.cells["cell"].to_numpy()[np.where(wrong[act], taken_for, row)]
@@ -173,6 +173,6 @@ def _name(hands: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
     """Give each act the name of its person's track at the time; without one it is not seen."""
     names = seen[["time", "person", "visit"]].sort_values("time", kind="stable")
     hands = hands.drop(columns="visit").sort_values("time", kind="stable").astype({"person": names["person"].dtype})
-    named = pd.merge_asof(hands, names, on="time", by="person", direction="nearest", tolerance=_NAMED)
+    named = pd.merge_asof(hands, names, on="time", by="person", direction="nearest", tolerance=_NAMED)  # type: ignore[arg-type]
     named = named.dropna(subset=["visit"]).astype({"visit": names["visit"].dtype})
     return named[["visit", "time", "cell", "kind", "probability", "person", "true_cell"]].reset_index(drop=True)

@@ -40,7 +40,7 @@ def draw_parties(
         Share of parties that are of two or more.
     """
     shares = np.asarray(habits.sizes, dtype=float) / sum(habits.sizes)
-    mean = 1 + groups * (shares @ [1, 2, 3])
+    mean = 1 + groups * float(shares @ [1, 2, 3])
     arrival = draw_arrivals(shoppers / mean, seconds, habits, rng)
     size = np.where(rng.random(len(arrival)) < groups, rng.choice([2, 3, 4], len(arrival), p=shares), 1)
     speed = rng.normal(habits.speed, habits.speed_spread, len(arrival)) - habits.slower * (size - 1)

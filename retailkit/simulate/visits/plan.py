@@ -125,7 +125,7 @@ def _well_inside(zone: shapely.Polygon, margin: float = 0.4) -> shapely.Geometry
     return inner if not inner.is_empty else shapely.Point(zone.representative_point())
 
 
-def inwards(line: Sequence[Point]) -> NDArray[np.float64]:
+def inwards(line: Sequence[Point] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the direction in which a line is passed when somebody comes in, of length 1: (2,)."""
     along = np.subtract(line[1], line[0]).astype(float)
     return np.array([along[1], -along[0]]) / np.hypot(*along)

@@ -32,7 +32,7 @@ class Routes:
     _known: dict[tuple[int, int], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     def way(self, start: int, end: int) -> NDArray[np.float64]:
-        """Give the corners of the way after `start`, up to and with `end`: (corners, 2); none from a place to itself."""
+        """Give the corners of a way after its start, its end included: (corners, 2); none from a place to itself."""
         if (start, end) not in self._known:
             nodes = [end] if start != end else []
             while nodes and (node := int(self.before[start, nodes[-1]])) != start:

@@ -45,7 +45,7 @@ def hidden(tracks: pd.DataFrame, plan: StorePlan) -> NDArray[np.bool_]:
 def _past_obstacles(place: NDArray[np.float64], plan: StorePlan) -> NDArray[np.bool_]:
     """Whether each camera sees each place past the obstacles, from the middle of its square: (places, cameras)."""
     size = np.ceil(np.array(plan.outline) / _GRID).astype(int)
-    middle = (np.indices(size).reshape(2, -1).T + 0.5) * _GRID
+    middle = (np.indices(tuple(size)).reshape(2, -1).T + 0.5) * _GRID
     heights = plan.obstacles["height"].to_numpy(dtype=float)
     free = np.ones((len(middle), len(plan.cameras)), dtype=bool)
     for camera, (x, y, z) in enumerate(plan.cameras[["x", "y", "z"]].to_numpy(dtype=float)):

@@ -31,14 +31,13 @@ def draw_tasks(
 ) -> pd.DataFrame:
     """Draw where staff stand in turn, and for how long: party, place (number), cell (row in the plan, or -1), hold.
 
-    Every last row leads out of the door.
+    The last row of each leads out of the door.
     """
     tables = []
-    for person in staff.itertuples(index=False):
-        draw = _draw_cashier if person.role == "cashier" else _draw_filler
-        tasks = draw(int(person.party), seconds - person.arrival, plan, habits, rng)
-        out = (plan.routes.places["door", person.door], -1, 0.0)
-        tables.append(pd.DataFrame([*tasks, out], columns=["place", "cell", "hold"]).assign(party=person.party))
+    for party, role, arrival, door in staff[["party", "role", "arrival", "door"]].to_numpy(dtype=object):
+        draw = _draw_cashier if role == "cashier" else _draw_filler
+        tasks = [*draw(party, seconds - arrival, plan, habits, rng), (plan.routes.places["door", door], -1, 0.0)]
+        tables.append(pd.DataFrame(tasks, columns=["place", "cell", "hold"]).assign(party=party))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -44,7 +44,7 @@ def _visits(rows: pd.DataFrame, people: pd.DataFrame) -> NDArray[np.intp]:
 
 
 def _within(rows: pd.DataFrame, visit: NDArray, recording: tuple[float, float]) -> NDArray[np.bool_]:
-    return ((visit >= 0) & rows["time"].between(*recording)).to_numpy(bool)
+    return (visit >= 0) & rows["time"].between(*recording).to_numpy(bool)
 
 
 def find_hands(people: pd.DataFrame, trips: Trips, recording: tuple[float, float]) -> pd.DataFrame:
@@ -95,36 +95,37 @@ def find_choices(people: pd.DataFrame, trips: Trips, plan: StorePlan, recording:
     return full[columns]
 
 
-def find_queue(
-    stays: pd.DataFrame, people: pd.DataFrame, trips: Trips, plan: StorePlan, recording: tuple[float, float]
-) -> pd.DataFrame:
-    """Tell of everybody in the line when they joined, were served and left, by where their ways cut zones' edges."""
-    waits = stays[stays["zone"] == plan.queue_zone].merge(people[["visit", "party", "member"]], on="visit")
-    waits = waits.merge(trips.line, on="party")
-    moment = waits[["reached", "gone"]].min(axis=1).clip(*recording)
-    waits = waits[(waits["enter"] <= moment) & (waits["leave"] >= moment)].drop_duplicates("visit")
-    desk_zone = plan.checkouts.set_index("checkout")["zone"]
-    waits = waits.assign(desk=waits["checkout"].map(desk_zone))
-    paid = stays[["visit", "zone", "enter", "leave"]].rename(
-        columns={"zone": "desk", "enter": "at_desk", "leave": "from_desk"}
-    )
-    waits = waits.merge(paid, on=["visit", "desk"], how="left")
-    waits = waits[waits["at_desk"].isna() | (waits["at_desk"] <= waits["left"])]
-    return _queue_frame(waits.drop_duplicates("visit", keep="last"), recording)
+def find_queue(stays: pd.DataFrame, people: pd.DataFrame, trips: Trips, plan: StorePlan, until: float) -> pd.DataFrame:
+    """Tell of everybody in the line when they joined, were served and left, by where their ways cut zones' edges.
+
+    `until` (seconds) is the recording's end.
+    """
+    waits = stays[stays["zone"] == plan.queue_zone].merge(people[["visit", "party"]], on="visit")
+    waits = _longest_overlap(waits.merge(trips.line, on="party"), "reached", "gone")
+    desks = plan.checkouts[["checkout", "zone"]].rename(columns={"zone": "desk"})
+    paid = waits[["visit", "checkout", "called", "left"]].merge(desks, on="checkout")
+    paid = paid.merge(stays, on="visit").query("zone == desk")
+    from_desk = _longest_overlap(paid, "called", "left").set_index("visit")["leave"]
+    waits = waits.assign(from_desk=waits["visit"].map(from_desk).to_numpy(dtype=float))
+    return _queue_frame(waits, until)
 
 
-def _queue_frame(waits: pd.DataFrame, recording: tuple[float, float]) -> pd.DataFrame:
-    over = (waits["leave"] < recording[1]).to_numpy(bool)  # the wait itself ended within the recording
-    served = np.where(over & (waits["checkout"] != ""), waits["leave"], np.nan)
-    abandoned = over & (waits["checkout"] == "").to_numpy(bool)
-    left = np.where(abandoned, waits["leave"], np.where(over, waits["from_desk"], np.nan))
-    left = np.where(left < recording[1], left, np.nan)
+def _longest_overlap(stays: pd.DataFrame, start: str, end: str) -> pd.DataFrame:
+    """Of each visit's stays the one that has most of the time between two columns."""
+    shared = stays[["leave", end]].min(axis=1) - stays[["enter", start]].max(axis=1)
+    stays = stays.assign(shared=shared)[shared >= 0].sort_values(["visit", "shared"], kind="stable")
+    return stays.drop_duplicates("visit", keep="last")
+
+
+def _queue_frame(waits: pd.DataFrame, until: float) -> pd.DataFrame:
+    over, pays = (waits["leave"] < until).to_numpy(bool), (waits["checkout"] != "").to_numpy(bool)
+    served, gone = np.where(over & pays, waits["leave"], np.nan), np.where(over & ~pays, waits["leave"], np.nan)
+    left = np.where(waits["from_desk"] < until, waits["from_desk"], gone)
     frame = pd.DataFrame(
         {
-            "visit": waits["visit"], "checkout": waits["checkout"].where(np.isfinite(served), ""),
-            "join": waits["enter"], "served": served, "left": left,
-            "wait": np.where(abandoned, left, served) - waits["enter"], "abandoned": abandoned,
-            "payer": ~waits.sort_values("visit")["party"].duplicated(), "censored": waits["censored"],
+            "visit": waits["visit"], "checkout": waits["checkout"].where(over & pays, ""),
+            "join": waits["enter"], "served": served, "left": left, "wait": waits["leave"] - waits["enter"],
+            "abandoned": over & ~pays, "payer": ~waits["party"].duplicated(), "censored": waits["censored"],
         }
     )  # fmt: skip
     return frame.sort_values(["join", "visit"], kind="stable").reset_index(drop=True)

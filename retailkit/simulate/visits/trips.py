@@ -1,4 +1,4 @@
-"""Whole trips of parties: in by the door, from shelf to shelf, through the line, and out; with the times of all acts."""
+"""Whole trips of parties: in by the door, from shelf to shelf, through the line, and out, with the times of acts."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from retailkit.simulate.visits.staff import draw_fillings, draw_tasks
 from retailkit.simulate.visits.walking import walk
 
 _SHORTEST = 4.0  # seconds at a checkout, at least
-_CLOSE = 0.5  # of their spacing is what groups keep in a line
+_CLOSE = 0.35  # of their spacing is what groups keep in a line
 _SOON = 0.1  # seconds: a knot so soon after another is left out
 KNOTS = ["party", "time", "x", "y", "along_x", "along_y", "still", "close"]
 
@@ -160,7 +160,7 @@ def _through_line(
     )
     legs = legs.sort_values("party", kind="stable").reset_index(drop=True)
     left, arrival = walk(legs, start, speed, plan, rng)
-    at_desk = pd.Series(arrival, legs["party"])[~legs["party"].duplicated().to_numpy()].loc[who].to_numpy()
+    at_desk = pd.Series(who).map(pd.Series(arrival, legs["party"])[~legs["party"].duplicated().to_numpy()]).to_numpy()
     names = np.append(plan.checkouts["checkout"].to_numpy(dtype=object), "")
     line = pd.DataFrame(
         {

@@ -22,9 +22,10 @@ def cross_lines(ways: pd.DataFrame, doors: Mapping[str, Sequence[Sequence[float]
         share = right[step] / (right[step] - right[step + 1])
         where = place[step] + share[:, None] * (place[step + 1] - place[step])
         on = (where - start) @ along / (along @ along)
-        found = {"visit": visit[step], "time": time[step] + share * (time[step + 1] - time[step]),
-                 "x": where[:, 0], "y": where[:, 1], "direction": np.where(right[step + 1] > 0, "in", "out")}  # fmt: skip
-        tables.append(pd.DataFrame(found).assign(door=name)[(on >= 0) & (on <= 1)])
+        moment = time[step] + share * (time[step + 1] - time[step])
+        found = pd.DataFrame({"visit": visit[step], "time": moment, "x": where[:, 0], "y": where[:, 1]})
+        found = found.assign(direction=np.where(right[step + 1] > 0, "in", "out"), door=name)
+        tables.append(found[(on >= 0) & (on <= 1)])
     return pd.concat(tables).sort_values(["visit", "time"], kind="stable").reset_index(drop=True)
 
 

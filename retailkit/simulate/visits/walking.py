@@ -14,8 +14,12 @@ WANDER, SWAY = 0.16, 0.05  # metres: how far ways stray from the shortest, and p
 ROOM = 0.2  # metres that the middle of a person keeps from a shelf in any case
 FASTEST = 2.1  # metres per second: whoever would need more to stay beside the others falls in behind
 # Sideways and backwards, in spacings: pairs abreast, three in a V, four in a U (Moussaid et al. 2010, figure 4).
-FORMATION = {1: [(0, 0)], 2: [(-0.5, 0), (0.5, 0)], 3: [(-0.9, 0), (0, -0.35), (0.9, 0)]}
-FORMATION[4] = [(-1.1, 0), (-0.4, -0.4), (0.4, -0.4), (1.1, 0)]
+FORMATION: dict[int, list[tuple[float, float]]] = {
+    1: [(0, 0)],
+    2: [(-0.5, 0), (0.5, 0)],
+    3: [(-0.9, 0), (0, -0.35), (0.9, 0)],
+    4: [(-1.1, 0), (-0.4, -0.4), (0.4, -0.4), (1.1, 0)],
+}
 
 
 def walk(
@@ -27,8 +31,8 @@ def walk(
     Parameters
     ----------
     legs : DataFrame
-        By party and in order: party, come_from and go_to (numbers of places), hold (seconds at its end), along_x, along_y (how
-        a group lines up there; nan: as it walked).
+        By party and in order: party, come_from and go_to (numbers of places), hold (seconds at its end), along_x and
+        along_y (how a group lines up there; nan: as it walked).
     starts : array (parties,), seconds
         When each begins, by number of party.
     speed : array (parties,), metres per second
