@@ -28,3 +28,15 @@ def gates(tracks: pd.DataFrame) -> list[tuple[tuple[float, float], tuple[float, 
     low, high = (places @ across).min() - 1, (places @ across).max() + 1
     middles = np.quantile(places @ along, [0.25, 0.5, 0.75])
     return [(tuple(middle * along + low * across), tuple(middle * along + high * across)) for middle in middles]
+
+
+def boxes(tracks: pd.DataFrame) -> dict[str, list[tuple[float, float]]]:
+    """Draw 2 x 3 boxes that touch, between the 10 % and 90 % quantiles of places: three along the longer side."""
+    sides = [np.quantile(tracks[axis], [0.1, 0.9]) for axis in ("x", "y")]
+    number = (3, 2) if np.ptp(sides[0]) >= np.ptp(sides[1]) else (2, 3)
+    x, y = (np.linspace(*side, count + 1) for side, count in zip(sides, number, strict=True))
+    return {
+        f"box {column + 1}.{row + 1}": [(x[column], y[row]), (x[column + 1], y[row]), (x[column + 1], y[row + 1]),
+                                        (x[column], y[row + 1])]
+        for column in range(number[0]) for row in range(number[1])
+    }  # fmt: skip

@@ -1,0 +1,256 @@
+"""The line before the checkouts: who waited how long, who gave up, and how long the line was.
+
+    queue = find_queue(zone_visits, queue="queue", service=["checkout 1", "checkout 2"])
+    describe_queue(queue)         # mean and median wait, share who gave up, mean length, with intervals
+    queue_length(queue)           # how many stood there, by time
+
+Waits of people in one line are no independent figures: who comes while it is long waits long too. What is nearly
+independent are spells, from when the line is no longer empty until it is again (Crane & Iglehart 1975), so intervals
+rest on these.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from retailkit.lab.clustered import effective_wilson, rate_ends, skewed_ends
+from retailkit.lab.durations import time_until
+from retailkit.lab.intervals import Estimate, group_codes
+
+_NEEDED = ("visit", "zone", "enter", "leave", "stopped", "censored")
+COLUMNS = ["visit", "service", "join", "served", "left", "wait", "abandoned", "censored", "spell"]
+
+
+def find_queue(
+    zone_visits: pd.DataFrame, queue: str | Sequence[str], service: str | Sequence[str], walk: float = 15.0
+) -> pd.DataFrame:
+    """Find who stood in line: when they joined, were served or gave up, and left.
+
+    >>> stays = pd.DataFrame({"visit": [1, 1, 2], "zone": ["line", "desk", "line"], "enter": [0.0, 31.0, 4.0],
+    ...                       "leave": [30.0, 90.0, 50.0], "stopped": True, "censored": ""})
+    >>> find_queue(stays, "line", "desk")[["visit", "join", "served", "left", "wait", "abandoned"]]
+       visit  join  served  left  wait  abandoned
+    0      1   0.0    30.0  90.0  30.0      False
+    1      2   4.0     NaN  50.0  46.0       True
+
+    Parameters
+    ----------
+    zone_visits : DataFrame with visit, zone, enter, leave (seconds), stopped, censored
+        As `find_zone_visits` gives it.
+    queue : zone or zones where people wait
+    service : zone or zones where they are served
+    walk : float, seconds
+        Served are those who are next seen where one is served, within this time after they left the line.
+
+    Returns
+    -------
+    DataFrame
+        A row for each stay in line, by join: visit; service (the zone, empty for none); join, when the line was
+        entered; served, when it was left for service, else nan; left, when the place of service was left, or the line without
+        service; wait, from join to served, or to left for those who gave up; abandoned; censored (``start``, ``end``,
+        ``both``: the track does not show all of the wait); spell, the number of the time without a break in which
+        somebody stood there. Who passed the line's zone without a stop, and was not served next, was not in line.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, a zone is both, or nobody was ever in any of the line's zones or of the service's: is the
+        name right?
+    """
+    lines, desks = _names(queue), _names(service)
+    _check(zone_visits, lines, desks, walk)
+    stays = zone_visits.sort_values(["visit", "enter"], kind="stable")
+    then = stays[["visit", "zone", "enter", "leave", "censored"]].shift(-1)
+    next_to = (then["visit"] == stays["visit"]).to_numpy() & then["zone"].isin(desks).to_numpy()
+    served = next_to & ((then["enter"] - stays["leave"]) <= walk).to_numpy() & _ends(stays)
+    over = ~then["censored"].isin(["end", "both"]).to_numpy()
+    abandoned = ~served & _ends(stays)
+    leave = stays["leave"].to_numpy(float)
+    found = pd.DataFrame(
+        {
+            "visit": stays["visit"],
+            "service": then["zone"].where(served, "").astype("str"),
+            "join": stays["enter"].astype(float),
+            "served": np.where(served, leave, np.nan),
+            "left": np.where(served, np.where(over, then["leave"].to_numpy(float), np.nan), leave),
+            "wait": leave - stays["enter"].to_numpy(float),
+            "abandoned": abandoned,
+            "censored": stays["censored"].to_numpy(),
+        }
+    )
+    found.loc[~_ends(stays), "left"] = np.nan
+    inside = stays["zone"].isin(lines).to_numpy() & (served | stays["stopped"].to_numpy(bool))
+    found = found[inside].sort_values("join", kind="stable").reset_index(drop=True)
+    return found.assign(spell=_spells(found))
+
+
+def _ends(stays: pd.DataFrame) -> NDArray[np.bool_]:
+    return ~stays["censored"].isin(["end", "both"]).to_numpy()
+
+
+def _names(zones: str | Sequence[str]) -> list[str]:
+    return [zones] if isinstance(zones, str) else list(zones)
+
+
+def _check(zone_visits: pd.DataFrame, lines: list[str], desks: list[str], walk: float) -> None:
+    if missing := [name for name in _NEEDED if name not in zone_visits]:
+        raise ValueError(f"zone_visits has no column {', '.join(missing)}; it has {', '.join(map(str, zone_visits))}")
+    if both := set(lines) & set(desks):
+        raise ValueError(f"zone {min(both)!r} is given as queue and as service: one or the other is needed")
+    if not walk >= 0:
+        raise ValueError(f"walk is {walk!r}: seconds from 0 up are needed")
+    known = zone_visits["zone"].unique()
+    for what, names in (("queue", lines), ("service", desks)):
+        if len(zone_visits) and not set(names) & set(known):
+            raise ValueError(
+                f"{what} is {names}: nobody was ever there; there are visits to {', '.join(sorted(known))}"
+            )
+
+
+def _spells(queue: pd.DataFrame) -> NDArray[np.intp]:
+    """Number the times in which somebody stood in line; rows by join."""
+    if not len(queue):
+        return np.empty(0, dtype=np.intp)
+    ends = np.maximum.accumulate((queue["join"] + queue["wait"]).to_numpy())
+    return np.append(0, np.cumsum(queue["join"].to_numpy()[1:] > ends[:-1])).astype(np.intp)
+
+
+def describe_queue(queue: pd.DataFrame, by: str = "spell", level: float = 0.95) -> pd.DataFrame:
+    """Say how long people waited, and how many gave up.
+
+    Parameters
+    ----------
+    queue : DataFrame
+        As `find_queue` gives it.
+    by : str
+        Column that names what is independent: the spells of a line, or days where there are many.
+    level : float, 0 to 1
+
+    Returns
+    -------
+    DataFrame
+        quantity: ``mean wait``, ``median wait`` (seconds until served or given up), ``mean wait of those served``, and
+        ``share abandoned``; value, low, high, level, units, unit_name; count (rows that it rests on) and of (rows).
+
+    Notes
+    -----
+    Waits cut short count as long as they were seen. Of those whose end is known, each stands for the ones like it that
+    were cut: weighted by one over the share of waits of that length still seen (Robins & Rotnitzky 1992). Waits with an
+    unknown beginning are left out.
+    """
+    begun = queue[queue["censored"].isin(["", "end"])]
+    ended = (begun["censored"] == "").to_numpy()
+    names = f"{by}s"
+    mean, median = time_until(begun["wait"], ended, begun[by], None, level, names)
+    weight = _seen_weights(begun["wait"].to_numpy(), ended)
+    lost, groups = begun["abandoned"].to_numpy(float), begun[by]
+    served = _weighted_mean(begun["wait"].to_numpy(), weight * (1 - lost), groups, level, names)
+    share = _weighted_share(lost, weight, groups, level, names)
+    counts = [int(ended.sum()), int(ended.sum()), int((ended & (lost == 0)).sum()), int(ended.sum())]
+    quantities = ["mean wait", "median wait", "mean wait of those served", "share abandoned"]
+    rows = [
+        {"quantity": quantity, **estimate.row(), "count": count, "of": len(queue)}
+        for quantity, estimate, count in zip(quantities, (mean, median, served, share), counts, strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _seen_weights(wait: NDArray[np.float64], ended: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """One over the share of waits that were not cut before this one's end (Kaplan–Meier of the cuts); 0 for those cut."""
+    cuts, number = np.unique(wait[~ended], return_counts=True)
+    risk = len(wait) - np.searchsorted(np.sort(wait), cuts)
+    seen = np.append(1.0, np.cumprod(1 - number / np.maximum(risk, 1)))
+    return np.where(ended, 1 / np.maximum(seen[np.searchsorted(cuts, wait)], 1e-9), 0.0)
+
+
+def _weighted_mean(values: NDArray, weight: NDArray, groups: pd.Series, level: float, names: str) -> Estimate:
+    total = weight.sum()
+    if not total > 0:
+        return Estimate(np.nan, np.nan, np.nan, level, 0, names)
+    codes, number = group_codes(groups)
+    value = float((weight * values).sum() / total)
+    low, high = skewed_ends(value, np.bincount(codes, weight * (values - value) / total, minlength=number), level)
+    return Estimate(value, max(low, 0.0), high, level, number, names)
+
+
+def _weighted_share(hits: NDArray, weight: NDArray, groups: pd.Series, level: float, names: str) -> Estimate:
+    total, rows = weight.sum(), int((weight > 0).sum())
+    if not total > 0:
+        return Estimate(np.nan, np.nan, np.nan, level, 0, names)
+    codes, number = group_codes(groups)
+    value = float((weight * hits).sum() / total)
+    off = np.bincount(codes, weight * (hits - value) / total, minlength=number)
+    variance = (off**2).sum() * number / max(number - 1, 1)
+    trials = value * (1 - value) / variance if variance > 0 else number
+    return effective_wilson(value, min(max(trials, 1.0), rows), level, number, names)
+
+
+def queue_length(queue: pd.DataFrame, every: float = 900.0, level: float = 0.95) -> pd.DataFrame:
+    """Say how long the line was, by time.
+
+    >>> queue = pd.DataFrame({"join": [0.0, 20.0], "wait": [60.0, 40.0], "spell": [0, 0]})
+    >>> queue_length(queue, every=30)[["time", "length", "longest"]]
+       time    length  longest
+    0   0.0  1.333333        2
+    1  30.0  2.000000        2
+
+    Parameters
+    ----------
+    queue : DataFrame
+        As `find_queue` gives it; a wait of which a part was seen counts for that part.
+    every : float, seconds
+        Length of the periods; they begin at whole multiples.
+    level : float, 0 to 1
+
+    Returns
+    -------
+    DataFrame
+        A row for each period between the first and the last in which somebody waited: time (its beginning), length
+        (people, mean over the period), low, high (for such a period on other days, by the spells in it; see
+        `rate_ends`), longest, spells.
+
+    Raises
+    ------
+    ValueError
+        The period is not above 0.
+    """
+    every = float(every)
+    if not every > 0:
+        raise ValueError(f"every is {every!r}: seconds above 0 are needed")
+    columns = ["time", "length", "low", "high", "longest", "spells"]
+    if not len(queue):
+        return pd.DataFrame(columns=columns, dtype=float)
+    areas = _areas(queue, every)
+    periods = np.arange(areas.index.get_level_values("period").min(), areas.index.get_level_values("period").max() + 1)
+    sums = (areas / every).groupby("period").agg(
+        total="sum", squares=lambda part: (part**2).sum(), most="max", spells="size"
+    )  # fmt: skip
+    sums = sums.reindex(periods).fillna({"total": 0.0, "squares": 0.0, "most": areas.mean() / every, "spells": 0})
+    low, high = rate_ends(sums["total"], sums["squares"], sums["most"], level)
+    table = {"time": periods * every, "length": sums["total"].to_numpy(), "low": low, "high": high}
+    return pd.DataFrame({**table, "longest": _longest(queue, every, periods), "spells": sums["spells"].to_numpy(int)})
+
+
+def _areas(queue: pd.DataFrame, every: float) -> pd.Series:
+    """Person-seconds of each spell in each period."""
+    join, end = queue["join"].to_numpy(float), (queue["join"] + queue["wait"]).to_numpy(float)
+    first, last = np.floor(join / every).astype(int), np.floor(end / every).astype(int)
+    number = last - first + 1
+    row = np.repeat(np.arange(len(queue)), number)
+    period = np.arange(number.sum()) + np.repeat(first - (np.cumsum(number) - number), number)
+    seconds = np.minimum(end[row], (period + 1) * every) - np.maximum(join[row], period * every)
+    pieces = pd.DataFrame({"period": period, "spell": queue["spell"].to_numpy()[row], "seconds": seconds})
+    return pieces[seconds > 0].groupby(["period", "spell"])["seconds"].sum()
+
+
+def _longest(queue: pd.DataFrame, every: float, periods: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The most who stood in line at once, in each period."""
+    time = np.concatenate([queue["join"] + queue["wait"], queue["join"]])  # at the same moment, out before in
+    order = np.argsort(time, kind="stable")
+    time, length = time[order], np.cumsum(np.repeat([-1, 1], len(queue))[order])
+    begin = np.searchsorted(time, periods * every)  # changes before a period begins
+    at_begin = np.append(0, length)[begin]
+    inner = pd.Series(length).groupby(np.floor(time / every).astype(int)).max().reindex(periods).fillna(0).to_numpy(int)
+    return np.maximum(at_begin, inner)
