@@ -10,18 +10,71 @@ with places 3 to 16 m further away on the seven cameras of WILDTRACK, where foot
 tests/store/test_floor.py).
 """
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from retailkit.datasets import DataError
 from retailkit.lab.intervals import Estimate, interval
 from retailkit.store.tracking import check_boxes
 
 _ON_LINE = 0.02  # of a triangle's longest side: three marks that deviate less from a line are on one
 _WORST = 1e4  # condition of a homography between normalised points; store cameras have 2 to 100
+Line = tuple[tuple[float, float], tuple[float, float]]
 _EDGE = 1.0  # pixels: a box that ends so near to the picture's lower edge is cut by it
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a film's picture lies on the floor plan.
+
+    Attributes
+    ----------
+    pixels, metres : tuples of (x, y)
+        Marks on the floor, in the picture and on the plan.
+    line : two points, metres
+        Who passes it is counted.
+    zones : dict
+        Name to corners (x, y) in metres.
+    note : str
+        Where the metres come from.
+    """
+
+    pixels: tuple[tuple[float, float], ...]
+    metres: tuple[tuple[float, float], ...]
+    line: Line
+    zones: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    note: str = ""
+
+    def homography(self) -> NDArray[np.float64]:
+        """From pixels to metres; see `fit_homography`."""
+        return fit_homography(self.pixels, self.metres)
+
+
+def read_plan(path: Path | str, width: float, height: float) -> Plan:
+    """Read where a picture lies on the floor plan, and check that its line is in the picture.
+
+    Raises
+    ------
+    DataError
+        Not a JSON object with pixels, metres and line.
+    ValueError
+        Marks that give no homography, or a line outside of the picture.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        marks = [tuple((float(x), float(y)) for x, y in content[name]) for name in ("pixels", "metres", "line")]
+        zones = {str(name): [(float(x), float(y)) for x, y in ends] for name, ends in content.get("zones", {}).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: {type(error).__name__} {error}; pixels, metres and line are needed") from error
+    plan = Plan(marks[0], marks[1], (marks[2][0], marks[2][-1]), zones, str(content.get("note", "")))
+    check_line(marks[2], width, height, plan.homography())
+    return plan
 
 
 def fit_homography(pixels: ArrayLike, metres: ArrayLike) -> NDArray[np.float64]:
