@@ -19,6 +19,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,11 @@ def load(
     Parameters
     ----------
     name : str or Path
-        A card's name, or a folder with ``images``, ``labels`` and ``data.yaml`` (for the class names).
+        A card's name, several with a plus between them (``persons_pennfudan+persons_coco``, see `join`), or a folder
+        with ``images``, ``labels`` and ``data.yaml`` (for the class names).
     photos : int, optional
-        Simulated: how many to make (the simulator's default if not given). Real: draw so many at random.
+        Simulated: how many to make (the simulator's default if not given). Real: draw so many at random. Of several
+        sets: so many of each.
     seed : int
         Of the simulator, or of the draw.
     bad : str
@@ -77,6 +80,8 @@ def load(
     DataError
         An unknown name, data that is nowhere, nothing usable in it, or (``bad="raise"``) anything wrong in it.
     """
+    if len(parts := str(name).split("+")) > 1 and set(parts) <= set(card_files()):
+        return reduce(join, (load(part, photos, seed, bad, progress, **simulator_options) for part in parts))
     if bad not in ("quarantine", "raise"):
         raise DataError(f"bad is {bad!r}; 'quarantine' or 'raise' is needed")
     if photos is not None and (isinstance(photos, bool) or not isinstance(photos, int) or photos < 1):

@@ -77,3 +77,11 @@ def test_cards_are_put_together(house):
     assert all(words in both.source for words in ("simulate.persons", "simulate.shelves"))
     with pytest.raises(DataError, match="customers_00001"):
         rk.datasets.join(*images)
+
+
+def test_several_sets_are_loaded_by_name_with_a_plus_between(house):
+    both = rk.load("simulated_persons+simulated_shelves", photos=3, size=64)
+    apart = [rk.load(name, photos=3, size=64) for name in ("simulated_persons", "simulated_shelves")]
+    assert both.digest == rk.datasets.join(*apart).digest and len(both) == 6
+    with pytest.raises(DataError, match="simulated_cats"):
+        rk.load("simulated_persons+simulated_cats")
