@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from walkers import straight
 
@@ -31,8 +31,15 @@ def test_a_pause_is_bridged_up_to_its_limit():
 
 
 def test_who_begins_elsewhere_is_somebody_else():
-    for end, visits in (((4, 0), 1), ((4, 2), 2), ((8, 0), 2)):  # turned round; too far to the side; too far ahead
-        first, second = straight((0, 0), (4, 0), visit=0), straight(end, (0, end[1]), visit=1, begin=4.4)
+    cases = (
+        ((4, 0), (8, 0), 1),  # goes on
+        ((4, 0), (4, 4), 1),  # turns aside
+        ((4, 0), (0, 0), 2),  # comes back at full speed: who leaves by a door is not who comes in by it
+        ((4, 2), (8, 2), 2),  # too far to the side
+        ((8, 0), (12, 0), 2),  # too far ahead
+    )
+    for start, end, visits in cases:
+        first, second = straight((0, 0), (4, 0), visit=0), straight(start, end, visit=1, begin=4.0)
         assert stitch_tracks(pd.concat([first, second], ignore_index=True))["visit"].nunique() == visits
 
 
@@ -44,6 +51,7 @@ def test_two_who_break_at_once_are_not_mixed_up():
 
 
 @given(some.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
 def test_pieces_that_are_joined_never_overlap(seed):
     rng = np.random.default_rng(seed)
     tracks = pd.concat(
