@@ -10,21 +10,36 @@ from scipy import stats
 
 from retailkit.lab.intervals import Estimate, group_codes, student
 
+_SKEWED = 0.4  # of the mean: the most that is believed; without a limit some intervals are many times too wide
 
-def skewed_ends(value: float, influence: NDArray, level: float) -> tuple[float, float]:
+
+def skewed_ends(value: float, influence: NDArray, level: float = 0.95) -> tuple[float, float]:
     """Ends of the interval of a mean by its groups' influences, which sum to 0 and whose squares sum to its variance.
 
     The mean of a few long times among many short ones is more often too low than too high. Hall's (1992) cubic makes
-    Student's statistic of such a sample nearly symmetric, and is inverted here. On 4,000 samples each of 25
-    exponential, log-normal (spread 1) and mixed times its 95 % intervals held the mean in 94, 92 and 97 %, those
-    without it in 91, 87 and 91 %.
+    Student's statistic of such a sample nearly symmetric, and is inverted here. Skewness is believed up to a limit, as
+    what a sample of a heavy tail says of it is mostly chance. On 4,000 samples each of 25 exponential, log-normal
+    (spread 1) and mixed times its 95 % intervals held the mean in 94, 92 and 95 %, those without it in 91, 87 and 91 %.
+
+    Parameters
+    ----------
+    value : float
+        The mean.
+    influence : array (groups,)
+        What each group adds to it, against the mean: for a plain mean of n values, (its values - mean) / n.
+    level : float, 0 to 1
+
+    Returns
+    -------
+    low, high : float
+        nan for fewer than two groups.
     """
     number = len(influence)
     error = float(np.sqrt((influence**2).sum() * number / (number - 1))) if number > 1 else np.nan
     if not error > 0:
         return (value, value) if error == 0 else (np.nan, np.nan)
     skew = (influence**3).sum() / (influence**2).sum() ** 1.5  # of the mean: a single time's over sqrt(number)
-    reach = student(level, number)
+    skew, reach = float(np.clip(skew, -_SKEWED, _SKEWED)), student(level, number)
     return value - error * _unbend(reach, skew), value - error * _unbend(-reach, skew)
 
 
@@ -32,10 +47,12 @@ def _unbend(reach: float, skew: float) -> float:
     return float(3 / skew * (np.cbrt(1 + skew * (reach - skew / 6)) - 1)) if abs(skew) > 1e-6 else reach
 
 
-def clustered_share(successes: ArrayLike, groups: ArrayLike, level: float, unit_name: str) -> Estimate:
+def clustered_share(
+    successes: ArrayLike, groups: ArrayLike, level: float = 0.95, unit_name: str = "groups"
+) -> Estimate:
     """Estimate a share from yes-or-no trials of which those of one group may resemble each other.
 
-    >>> print(clustered_share([1, 1, 0, 0] * 5, [1, 2, 3, 4] * 5, 0.95, "people"))
+    >>> print(clustered_share([1, 1, 0, 0] * 5, [1, 2, 3, 4] * 5))
     0.500 (95 % interval 0.150 to 0.850)
 
     Wilson (1927), by the number of independent trials that they are worth (Korn & Graubard 1998): all of them where

@@ -1,18 +1,23 @@
 """How long people stay in zones: curves, medians and means of dwell, some of it cut short, with intervals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from retailkit.lab.clustered import clustered_share
 from retailkit.lab.durations import Curve, time_until
 from retailkit.lab.intervals import Estimate
 
+Groups = Sequence[Sequence[Any]]
 _NEEDED = ("visit", "zone", "dwell", "stopped", "again", "censored")
 
 
-def dwell_times(zone_visits: pd.DataFrame, horizon: float | None = None, level: float = 0.95) -> pd.DataFrame:
+def dwell_times(
+    zone_visits: pd.DataFrame, groups: Groups = (), horizon: float | None = None, level: float = 0.95
+) -> pd.DataFrame:
     """Say for each zone how long people stay, how many stop, and how many come back.
 
     >>> stays = pd.DataFrame({"visit": [1, 2, 3, 3], "zone": "milk", "dwell": [4.0, 6.0, 3.0, 9.0], "stopped": True,
@@ -28,6 +33,9 @@ def dwell_times(zone_visits: pd.DataFrame, horizon: float | None = None, level: 
     ----------
     zone_visits : DataFrame with visit, zone, dwell (seconds), stopped, again, censored
         As `find_zone_visits` gives it.
+    groups : tuple of tuples of visits, optional
+        Who walks together; they stop and leave together, so each group then counts as one independent unit. Without it,
+        intervals are too narrow where people come in groups.
     horizon : float, seconds, optional
         The mean is that of stays cut at this length ("restricted mean"); by default it takes the longest stay as ended.
     level : float, 0 to 1
@@ -37,8 +45,8 @@ def dwell_times(zone_visits: pd.DataFrame, horizon: float | None = None, level: 
     DataFrame
         Four rows for each zone, by name: zone; quantity: ``mean dwell`` and ``median dwell`` (seconds), ``share
         stopped`` (of visits to the zone; the others passed) and ``share returned`` (of people); value, low, high,
-        level, units (people) and unit_name; count, of: stays seen whole of all stays, those with a stop of all, people
-        who came back of all.
+        level, units (people, or groups and people alone) and unit_name; count, of: stays seen whole of all stays, those
+        with a stop of all, people who came back of all.
 
     Raises
     ------
@@ -55,40 +63,63 @@ def dwell_times(zone_visits: pd.DataFrame, horizon: float | None = None, level: 
         raise ValueError(f"zone_visits has no column {', '.join(missing)}; it has {', '.join(map(str, zone_visits))}")
     if horizon is not None and not horizon > 0:
         raise ValueError(f"horizon is {horizon!r}: seconds above 0 are needed")
+    unit = party_of(zone_visits["visit"], groups)
+    told = "parties" if len(groups) else "people"
     rows = [
         {"zone": zone, "quantity": quantity, **estimate.row(), "count": count, "of": trials}
-        for zone, stays in zone_visits.groupby("zone", sort=True)
-        for quantity, estimate, count, trials in _quantities(stays, horizon, level)
+        for zone, stays in zone_visits.assign(unit=unit).groupby("zone", sort=True)
+        for quantity, estimate, count, trials in _quantities(stays, horizon, level, told)
     ]
     columns = ["zone", "quantity", *Estimate(0, 0, 0).row(), "count", "of"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _quantities(stays: pd.DataFrame, horizon: float | None, level: float) -> Iterator[tuple[str, Estimate, int, int]]:
+def party_of(visits: pd.Series, groups: Groups) -> NDArray[np.intp]:
+    """Number the independent unit of each row: the same for visits of one group, else one for each visit.
+
+    >>> party_of(pd.Series([4, 5, 4, 6]), [(5, 4)]).tolist()
+    [0, 0, 0, 2]
+    """
+    codes, names = pd.factorize(visits)
+    unit, index = np.arange(len(names)), pd.Index(names)
+    for group in groups:
+        places = index.get_indexer(pd.Index(list(group)))
+        unit[places[places >= 0]] = places[places >= 0].min(initial=len(names))
+    return unit[codes]
+
+
+def _quantities(
+    stays: pd.DataFrame, horizon: float | None, level: float, told: str
+) -> Iterator[tuple[str, Estimate, int, int]]:
     begun = stays[stays["censored"].isin(["", "end"])]
     ended = (begun["censored"] == "").to_numpy()
-    mean, median = time_until(begun["dwell"], ended, begun["visit"], horizon, level, "people")
+    mean, median = time_until(begun["dwell"], ended, begun["unit"], horizon, level, told)
     yield "mean dwell", mean, int(ended.sum()), len(stays)
     yield "median dwell", median, int(ended.sum()), len(stays)
     stopped = stays["stopped"].to_numpy(bool)
-    yield "share stopped", clustered_share(stopped, stays["visit"], level, "people"), int(stopped.sum()), len(stays)
-    returned = stays.groupby("visit")["again"].max().to_numpy() > 0
-    share = clustered_share(returned, np.arange(len(returned)), level, "people")
-    yield "share returned", share, int(returned.sum()), len(returned)
+    yield "share stopped", clustered_share(stopped, stays["unit"], level, told), int(stopped.sum()), len(stays)
+    people = stays.groupby("visit").agg(again=("again", "max"), unit=("unit", "first"))
+    returned = people["again"].to_numpy() > 0
+    yield "share returned", clustered_share(returned, people["unit"], level, told), int(returned.sum()), len(returned)
 
 
-def dwell_curve(zone_visits: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def dwell_curve(zone_visits: pd.DataFrame, groups: Groups = (), level: float = 0.95) -> pd.DataFrame:
     """Give the share of people who are still in a zone so many seconds after they came (Kaplan & Meier 1958).
+
+    Parameters
+    ----------
+    zone_visits, groups, level
+        As `dwell_times` takes them.
 
     Returns
     -------
     DataFrame
         zone, seconds, value, low, high: a row at 0 and at each length at which a stay ended. Ends from the variance by
-        Greenwood (1926), times what repeated stays of one person add to it, in log-odds.
+        Greenwood (1926), times what resemblance within groups and persons adds to it, in log-odds.
     """
     curves = []
     for zone, stays in zone_visits[zone_visits["censored"].isin(["", "end"])].groupby("zone", sort=True):
-        curve = Curve.of(stays["dwell"], stays["censored"] == "", stays["visit"])
+        curve = Curve.of(stays["dwell"], stays["censored"] == "", party_of(stays["visit"], groups))
         low, high = curve.band(level)
         table = {"seconds": curve.time, "value": curve.still, "low": low, "high": high}
         begin = pd.DataFrame({"seconds": [0.0], "value": 1.0, "low": 1.0, "high": 1.0})

@@ -5,7 +5,8 @@
     heat_map(tracks, cell=0.5)          # person-seconds on each piece of floor
     peak_hours(crossings, period=3600)  # arrivals by time of day
 
-Every figure counts people, so people are the units: what one of them does over and over is one person's habit.
+Every figure counts people, so people are the units: what one of them does over and over is one person's habit. Where it
+is known who walks together, the group is one.
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.lab.clustered import clustered_share, rate_ends
+from retailkit.store.visits.dwell import Groups, party_of
 
 IN, OUT = "(in)", "(out)"  # before the first zone and after the last
 DAY = 86_400.0  # seconds
 _MOST_CELLS = 4_000_000
 
 
-def zone_flow(zone_visits: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
+def zone_flow(zone_visits: pd.DataFrame, groups: Groups = (), level: float = 0.95) -> pd.DataFrame:
     """Count where people go next from each zone.
 
     >>> stays = pd.DataFrame({"visit": [1, 1, 2, 3], "zone": ["milk", "tea", "milk", "milk"], "enter": [0, 9, 2, 5]})
@@ -36,6 +38,9 @@ def zone_flow(zone_visits: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
     ----------
     zone_visits : DataFrame with visit, zone, enter
         As `find_zone_visits` gives it.
+    groups : tuple of tuples of visits, optional
+        Who walks together; they stop and leave together, so each group then counts as one independent unit. Without it,
+        intervals are too narrow where people come in groups.
     level : float, 0 to 1
 
     Returns
@@ -63,16 +68,19 @@ def zone_flow(zone_visits: pd.DataFrame, level: float = 0.95) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
+    steps["unit"] = party_of(steps["visit"], groups)
     rows = []
     for start, there in steps.groupby("start", sort=True):
         for end, went in there.groupby("end", sort=True):
-            share = clustered_share(there["end"] == end, there["visit"], level, "people")
+            share = clustered_share(there["end"] == end, there["unit"], level)
             rows.append((start, end, len(went), went["visit"].nunique(), share.value, share.low, share.high))
     found = pd.DataFrame(rows, columns=["start", "end", "count", "visits", "share", "low", "high"])
     return found.sort_values(["start", "count", "end"], ascending=[True, False, True]).reset_index(drop=True)
 
 
-def common_paths(zone_visits: pd.DataFrame, steps: int = 3, top: int = 10, level: float = 0.95) -> pd.DataFrame:
+def common_paths(
+    zone_visits: pd.DataFrame, steps: int = 3, top: int = 10, *, groups: Groups = (), level: float = 0.95
+) -> pd.DataFrame:
     """Find which zones are most often visited in a row.
 
     Parameters
@@ -82,6 +90,8 @@ def common_paths(zone_visits: pd.DataFrame, steps: int = 3, top: int = 10, level
         Zones in a row.
     top : int
         How many paths to give.
+    groups : tuple of tuples of visits, optional
+        As `zone_flow` takes it.
     level : float, 0 to 1
 
     Returns
@@ -103,13 +113,13 @@ def common_paths(zone_visits: pd.DataFrame, steps: int = 3, top: int = 10, level
         path = path + " > " + ways["zone"].shift(-step)
     whole = (ways["visit"] == ways["visit"].shift(-(steps - 1))).to_numpy()
     went = pd.DataFrame({"visit": ways["visit"], "path": path})[whole].drop_duplicates()
-    people = ways["visit"].nunique()
-    rows = []
+    people = pd.Series(ways["visit"].unique())
+    unit, rows = party_of(people, groups), []
     counts = (
         went.groupby("path").size().reset_index(name="number").sort_values(["number", "path"], ascending=[False, True])
     )
     for name, number in counts.head(top).itertuples(index=False):
-        share = clustered_share(np.arange(people) < number, np.arange(people), level, "people")
+        share = clustered_share(people.isin(went["visit"][went["path"] == name]), unit, level)
         rows.append((name, number, share.value, share.low, share.high))
     return pd.DataFrame(rows, columns=["path", "visits", "share", "low", "high"])
 
@@ -129,6 +139,8 @@ def heat_map(
     tracks: pd.DataFrame,
     cell: float = 0.5,
     extent: tuple[float, float, float, float] | None = None,
+    *,
+    groups: Groups = (),
     level: float = 0.95,
 ) -> pd.DataFrame:
     """Say how long people were on each piece of floor.
@@ -148,6 +160,8 @@ def heat_map(
     extent : (left, low, right, high), metres, optional
         Part of the floor, by default where anybody was; what is outside is left out, and squares in it where nobody was
         are given with 0.
+    groups : tuple of tuples of visits, optional
+        As `zone_flow` takes it.
     level : float, 0 to 1
 
     Returns
@@ -174,7 +188,9 @@ def heat_map(
     column, row = np.floor(x / cell).astype(np.int64) - west, np.floor(y / cell).astype(np.int64) - south
     inside = (column >= 0) & (column < across) & (row >= 0) & (row < up)
     place = np.where(inside, row * across + column, -1)
-    sums = _by_place(place, np.append(0, np.cumsum(leap))[: len(time)], seconds, across * up)
+    begins = np.flatnonzero(np.append(True, leap)[: len(time)])
+    person = np.append(0, np.cumsum(leap))[: len(time)]
+    sums = _by_place(place, person, party_of(tracks["visit"].iloc[begins], groups), seconds, across * up)
     shown = np.arange(across * up) if extent is not None else np.flatnonzero(sums["visits"])
     area = cell**2
     total, squares, most = (sums[name][shown] for name in ("total", "squares", "most"))
@@ -207,21 +223,22 @@ def _grid(
     return west, south, across, up
 
 
-def _by_place(place: NDArray, person: NDArray, seconds: NDArray, number: int) -> dict[str, NDArray]:
-    """Sums over people of their seconds at each place, of squares, the most, and how many people."""
+def _by_place(place: NDArray, person: NDArray, unit: NDArray, seconds: NDArray, number: int) -> dict[str, NDArray]:
+    """Sums over units of their seconds at each place, of squares, the most of one, and how many people."""
     names = ("total", "squares", "most", "visits")
     if not len(place):
         return {name: np.zeros(number, dtype=int if name == "visits" else float) for name in names}
     runs = np.flatnonzero(np.append(True, (np.diff(place) != 0) | (np.diff(person) != 0)))  # few against rows
     spent, where, who = np.add.reduceat(seconds, runs), place[runs], person[runs]
     kept = where >= 0
-    both, which = np.unique(who[kept] * number + where[kept], return_inverse=True)
+    people = np.unique(who[kept] * number + where[kept]) % max(number, 1)
+    both, which = np.unique(unit[who[kept]] * number + where[kept], return_inverse=True)
     spent, where = np.bincount(which, spent[kept], minlength=len(both)), both % max(number, 1)
     most = np.zeros(number)
     np.maximum.at(most, where, spent)
     return {
         "total": np.bincount(where, spent, number), "squares": np.bincount(where, spent**2, number),
-        "most": most, "visits": np.bincount(where, minlength=number),
+        "most": most, "visits": np.bincount(people, minlength=number),
     }  # fmt: skip
 
 

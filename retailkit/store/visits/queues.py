@@ -48,10 +48,10 @@ def find_queue(
     -------
     DataFrame
         A row for each stay in line, by join: visit; service (the zone, empty for none); join, when the line was
-        entered; served, when it was left for service, else nan; left, when the place of service was left, or the line without
-        service; wait, from join to served, or to left for those who gave up; abandoned; censored (``start``, ``end``,
-        ``both``: the track does not show all of the wait); spell, the number of the time without a break in which
-        somebody stood there. Who passed the line's zone without a stop, and was not served next, was not in line.
+        entered; served, when it was left for service, else nan; left, when the place of service was left, or the line
+        without service; wait, from join to served, or to left for those who gave up; abandoned; censored (``start``,
+        ``end``, ``both``: the track does not show all of the wait); spell, the number of the time without a break in
+        which somebody stood there. Who passed the line's zone without a stop, and was not served next, was not in line.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def describe_queue(queue: pd.DataFrame, by: str = "spell", level: float = 0.95) 
 
 
 def _seen_weights(wait: NDArray[np.float64], ended: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """One over the share of waits that were not cut before this one's end (Kaplan–Meier of the cuts); 0 for those cut."""
+    """One over the share of waits not yet cut at this one's end (Kaplan–Meier of the cuts); 0 for those cut."""
     cuts, number = np.unique(wait[~ended], return_counts=True)
     risk = len(wait) - np.searchsorted(np.sort(wait), cuts)
     seen = np.append(1.0, np.cumprod(1 - number / np.maximum(risk, 1)))
