@@ -1,4 +1,8 @@
-"""Tracks at the door: what cannot be is set aside, and jitter is taken out without shortening the way."""
+"""Tracks at the door: what cannot be is set aside, and jitter is taken out without shortening the way.
+
+A camera's day has millions of rows, so whole columns are worked on at once: what is in order is not sorted again, and
+only visits with a fault are looked at one by one.
+"""
 
 import numpy as np
 import pandas as pd
@@ -7,6 +11,7 @@ from numpy.typing import NDArray
 COLUMNS = ["visit", "time", "x", "y"]
 FASTEST = 10.0  # metres per second: nobody runs faster through a shop
 _MOST_NEIGHBOURS = 50  # moments on each side that smoothing looks at: more cost time and mean a wrong unit
+_BLOCK = 16384  # rows smoothed at once: few enough that what they need stays in the processor's cache
 
 
 def check_tracks(tracks: pd.DataFrame, fastest: float = FASTEST) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -38,17 +43,14 @@ def check_tracks(tracks: pd.DataFrame, fastest: float = FASTEST) -> tuple[pd.Dat
     """
     _check_columns(tracks)
     frame = tracks.reset_index(drop=True)
-    problem = np.full(len(frame), "", dtype=object)
-    for name in reversed(COLUMNS[1:]):
-        problem[~np.isfinite(frame[name].to_numpy(dtype=float))] = f"{name} is not a number"
-    problem[frame["visit"].isna().to_numpy()] = "no visit"
-    _find_repeats(frame, problem)
-    _find_jumps(frame, problem, fastest)
-    good = problem == ""
-    wrong = frame.loc[~good, ["visit", "time"]]
-    table = pd.DataFrame({"row": wrong.index + 1, **wrong, "problem": problem[~good]})
-    kept = frame[good].sort_values(["visit", "time"], kind="stable")
-    return kept.reset_index(drop=True), table.reset_index(drop=True)
+    problems = _find_gaps(frame)
+    kept = _by_visit(frame, problems)
+    kept = _set_aside(kept, _find_repeats(kept), problems)
+    kept = _set_aside(kept, _find_jumps(kept, fastest), problems)
+    rows = sorted(problems)
+    wrong = frame.loc[rows, ["visit", "time"]].assign(problem=pd.Series(problems, dtype="str"))
+    wrong.insert(0, "row", np.array(rows, dtype=np.int64) + 1)
+    return kept.reset_index(drop=True), wrong.reset_index(drop=True)
 
 
 def _check_columns(tracks: pd.DataFrame) -> None:
@@ -59,30 +61,111 @@ def _check_columns(tracks: pd.DataFrame) -> None:
             raise ValueError(f"tracks: {name} holds {tracks[name].dtype}; numbers are needed")
 
 
-def _find_repeats(frame: pd.DataFrame, problem: NDArray[np.object_]) -> None:
-    """Mark moments that a visit has had already, and clocks that step back."""
-    good = frame[problem == ""]
-    problem[good.index[good.duplicated(["visit", "time"])]] = "a second row of this visit and time"
-    good = frame[problem == ""]
-    back = (good.groupby("visit", sort=False)["time"].cummax() - good["time"]).to_numpy()
-    for row, seconds in zip(good.index[back > 0], back[back > 0], strict=True):
-        problem[row] = f"the clock steps back by {seconds:.3f} s"
+def _find_gaps(frame: pd.DataFrame) -> dict[int, str]:
+    """Rows without a visit, time or place, and what they lack first."""
+    problems: dict[int, str] = {}
+    for name in reversed(COLUMNS[1:]):
+        rows = np.flatnonzero(~np.isfinite(frame[name].to_numpy(dtype=float)))
+        problems |= dict.fromkeys(rows.tolist(), f"{name} is not a number")
+    return problems | dict.fromkeys(np.flatnonzero(frame["visit"].isna()).tolist(), "no visit")
 
 
-def _find_jumps(frame: pd.DataFrame, problem: NDArray[np.object_], fastest: float) -> None:
-    """Mark jumps, the first of each visit in every round, since the next is judged from the row before it."""
-    while True:
-        good = frame[problem == ""].sort_values(["visit", "time"], kind="stable")
-        visit = good["visit"].to_numpy()
-        way = np.hypot(np.diff(good["x"].to_numpy(float)), np.diff(good["y"].to_numpy(float)))
-        seconds = np.diff(good["time"].to_numpy(float))
-        jumps = np.flatnonzero((visit[1:] == visit[:-1]) & (way > fastest * seconds))
-        if not len(jumps):
-            return
-        first = jumps[~pd.Series(visit[jumps]).duplicated().to_numpy()]
-        for place in first:
-            told = f"moved {way[place]:.1f} m in {seconds[place]:.3f} s, faster than {fastest:g} m/s"
-            problem[good.index[place + 1]] = told
+def _by_visit(frame: pd.DataFrame, problems: dict[int, str]) -> pd.DataFrame:
+    """Rows without problems by visit, those of a visit as they were recorded; the index is kept."""
+    good = frame.drop(index=list(problems)) if problems else frame
+    codes = number_visits(good["visit"])
+    if (codes[1:] >= codes[:-1]).all():
+        return good
+    rows = np.argsort(codes.astype(np.uint16), kind="stable")  # a radix sort, which numpy has for 16 bits only
+    if codes.max() >= 2**16:
+        rows = rows[np.argsort((codes >> 16).astype(np.uint16)[rows], kind="stable")]
+    return good.iloc[rows]
+
+
+def number_visits(visit: pd.Series) -> NDArray[np.signedinteger]:
+    """Number visits in the order of their keys, from 0 on: (rows,). Numbers may be left out; -1 is for no key."""
+    if isinstance(visit.dtype, pd.CategoricalDtype):
+        return np.asarray(visit.cat.codes)
+    if isinstance(visit.dtype, np.dtype) and visit.dtype.kind in "iu" and len(visit):
+        keys = visit.to_numpy()
+        if int(keys.max()) - int(keys.min()) < 2**31:  # no need to look up key after key
+            return (keys.astype(np.int64) - int(keys.min())).astype(np.int32)
+    return pd.factorize(visit, sort=True)[0].astype(np.int32)
+
+
+def first_rows(visit: pd.Series) -> NDArray[np.intp]:
+    """Where each visit begins in tracks by visit: (visits,)."""
+    keys = (visit.cat.codes if isinstance(visit.dtype, pd.CategoricalDtype) else visit).array
+    new = np.asarray(keys[1:] != keys[:-1], dtype=bool)
+    return np.flatnonzero(np.concatenate([np.ones(min(len(keys), 1), dtype=bool), new]))
+
+
+def _set_aside(kept: pd.DataFrame, found: dict[int, str], problems: dict[int, str]) -> pd.DataFrame:
+    """Leave out what was found at places of `kept`, and tell of it by row of the recording."""
+    if not found:
+        return kept
+    places = np.fromiter(found, dtype=np.intp)
+    problems |= dict(zip(kept.index[places].tolist(), found.values(), strict=True))
+    good = np.ones(len(kept), dtype=bool)
+    good[places] = False
+    return kept[good]
+
+
+def _find_repeats(kept: pd.DataFrame) -> dict[int, str]:
+    """Find moments that a visit has had already, and clocks that step back."""
+    time, first = kept["time"].to_numpy(dtype=float), first_rows(kept["visit"])
+    late = time[1:] > time[:-1]
+    late[first[1:] - 1] = True
+    last = np.append(first[1:], len(time))
+    found: dict[int, str] = {}
+    for visit in np.unique(np.searchsorted(first, np.flatnonzero(~late), side="right") - 1):
+        rows = np.arange(first[visit], last[visit])
+        repeated = pd.Series(time[rows]).duplicated().to_numpy()
+        found |= dict.fromkeys(rows[repeated].tolist(), "a second row of this visit and time")
+        rows = rows[~repeated]
+        back = np.maximum.accumulate(time[rows]) - time[rows]
+        for row, seconds in zip(rows[back > 0].tolist(), back[back > 0].tolist(), strict=True):
+            found[row] = f"the clock steps back by {seconds:.3f} s"
+    return found
+
+
+def _find_jumps(kept: pd.DataFrame, fastest: float) -> dict[int, str]:
+    """Find rows out of reach of the last good one of their visit, in all visits side by side."""
+    way = tuple(kept[name].to_numpy(dtype=float) for name in COLUMNS[1:])
+    first = first_rows(kept["visit"])
+    suspects = _fast_steps(way, first, fastest)
+    one = suspects[np.unique(np.searchsorted(first, suspects, side="right"), return_index=True)[1]]
+    end = np.append(first, len(kept))[np.searchsorted(first, one, side="right")]
+    other, found = one + 1, {}
+    while len(one):
+        metres, seconds = _apart(way, one, other)
+        far = metres > fastest * seconds
+        for row, length, time in zip(other[far].tolist(), metres[far].tolist(), seconds[far].tolist(), strict=True):
+            found[row] = f"moved {length:.1f} m in {time:.3f} s, faster than {fastest:g} m/s"
+        onward = np.append(suspects, len(kept))[np.searchsorted(suspects, other)]  # good up to the next suspect
+        one = np.where(far, one, onward)
+        other = np.where(far, other, onward) + 1
+        left = other < end
+        one, other, end = one[left], other[left], end[left]
+    return found
+
+
+def _fast_steps(way: tuple[NDArray, ...], first: NDArray[np.intp], fastest: float) -> NDArray[np.intp]:
+    """Rows from which the next of the visit is out of reach; most are ruled out without taking a root."""
+    found = []
+    for start in range(0, len(way[0]) - 1, _BLOCK):
+        limit, dx, dy = (np.diff(values[start : start + _BLOCK + 1]) for values in way)
+        limit *= fastest
+        found.append(start + np.flatnonzero(dx * dx + dy * dy >= limit * np.abs(limit) * (1 - 1e-9)))
+    rows = np.setdiff1d(np.concatenate([np.empty(0, np.intp), *found]), first - 1, assume_unique=True)
+    metres, seconds = _apart(way, rows, rows + 1)
+    return rows[metres > fastest * seconds]
+
+
+def _apart(way: tuple[NDArray, ...], one: NDArray[np.intp], other: NDArray[np.intp]) -> tuple[NDArray, NDArray]:
+    """Metres and seconds from one row to another."""
+    time, x, y = way
+    return np.hypot(x[other] - x[one], y[other] - y[one]), time[other] - time[one]
 
 
 def smooth_tracks(tracks: pd.DataFrame, window: float = 1.7) -> pd.DataFrame:
@@ -109,40 +192,102 @@ def smooth_tracks(tracks: pd.DataFrame, window: float = 1.7) -> pd.DataFrame:
     """
     if not window > 0:
         raise ValueError(f"window is {window!r}: seconds above 0 are needed")
-    time = tracks["time"].to_numpy(dtype=float)
-    codes = pd.factorize(tracks["visit"])[0]
-    reach = _neighbours(time, codes, window / 2)
-    x, y = _fitted(time, codes, tracks[["x", "y"]].to_numpy(dtype=float), reach, window / 2).T
-    return tracks.assign(x=x, y=y)
+    time, x, y = (tracks[name].to_numpy(dtype=float) for name in COLUMNS[1:])
+    half = window / 2 + 1e-9  # so that rounding does not decide who is just within
+    steps = np.diff(time, prepend=0.0)
+    steps[first_rows(tracks["visit"])] = np.inf
+    reach = _neighbours(steps[1:], half)
+    pace = float(np.median(steps[:: len(steps) // 1000 + 1])) if len(steps) else 0.0
+    np.minimum(steps, 2 * half, out=steps)  # from the last of a visit to the first of the next is too far, too
+    smooth = np.empty((2, len(time)))
+    for start in range(0, len(time), _BLOCK):
+        low, high = max(start - reach - 1, 0), min(start + _BLOCK, len(time))
+        rows = slice(low, high + reach + 1)
+        block = _smooth_block(steps[rows], (x[rows], y[rows]), reach, half, pace)
+        smooth[:, start:high] = [place[start - low : high - low] for place in block]
+    return tracks.assign(x=smooth[0], y=smooth[1])
 
 
-def _neighbours(time: NDArray, codes: NDArray, half: float) -> int:
-    """How many rows on each side may lie within half a window."""
-    steps = np.diff(time)[np.diff(codes) == 0]
-    if not len(steps):
+def _neighbours(steps: NDArray, half: float) -> int:
+    """How many rows on each side may lie within half a window; steps from visit to visit are infinite."""
+    known = np.isfinite(steps)
+    number = np.count_nonzero(known)
+    if not number:
         return 0
-    reach = int(np.ceil(half / max(np.quantile(steps, 0.05), 1e-9)))
+    reach = int(np.ceil(half / max(steps.min(), 1e-9)))
+    usual = np.count_nonzero(steps < half / max(reach - 1, 1e-9)) >= 0.05 * number + 2
+    if not usual:  # so short a step is rare, and would have all rows compared with too many
+        reach = int(np.ceil(half / max(np.quantile(steps[known], 0.05), 1e-9)))
     if reach > _MOST_NEIGHBOURS:
         raise ValueError(
             f"a window of {2 * half:g} s holds over {2 * _MOST_NEIGHBOURS} moments of these tracks, which have one "
-            f"every {np.median(steps):.4g} s: is time in seconds?"
+            f"every {np.median(steps[known]):.4g} s: is time in seconds?"
         )
     return reach
 
 
-def _fitted(time: NDArray, codes: NDArray, place: NDArray, reach: int, half: float) -> NDArray[np.float64]:
-    """Value at each moment of the least-squares line through its neighbours: (rows, 2), as `place`."""
-    number, first, second = np.ones((3, len(time), 1)) * np.array([1, 0, 0])[:, None, None]
-    total, tilted = np.zeros((2, *place.shape))  # of the way from here to the neighbours, alone and times seconds
+def _smooth_block(
+    steps: NDArray, places: tuple[NDArray, ...], reach: int, half: float, pace: float
+) -> list[NDArray[np.float64]]:
+    """Smooth rows that lie next to each other: by the mean of the window where its moments are evenly spaced.
+
+    There the line's value in the middle is the mean, a difference of two sums. Lines are fitted to the other rows,
+    with enough neighbours to be exact.
+    """
+    side = min(int(half / pace), reach) if pace > 0 else 0
+    even = _even_rows(steps, pace, side)
+    uneven = np.flatnonzero(~even)
+    time = np.cumsum(steps)
+    if not side or len(uneven) * 3 > len(steps):
+        return _fitted(time, places, reach, half)
+    near = np.zeros(len(steps), dtype=bool)
+    near[(uneven[:, None] + np.arange(-reach, reach + 1)).clip(0, len(steps) - 1)] = True
+    fitted = _fitted(time[near], tuple(place[near] for place in places), reach, half)
+    for number, place in enumerate(places):
+        sums = np.cumsum(np.append(0.0, place - place[0]))
+        smooth = place.copy()
+        smooth[side : len(place) - side] = place[0] + (sums[2 * side + 1 :] - sums[: -2 * side - 1]) / (2 * side + 1)
+        smooth[uneven] = fitted[number][~even[near]]
+        fitted[number] = smooth
+    return fitted
+
+
+def _even_rows(steps: NDArray, pace: float, side: int) -> NDArray[np.bool_]:
+    """Rows with the same pace from one before their window to one after it."""
+    odd = np.cumsum(np.append(0, np.abs(steps - pace) > 1e-9))
+    even = np.zeros(len(steps), dtype=bool)
+    even[side + 1 : len(steps) - side - 1] = odd[2 * side + 3 :] == odd[1 : -2 * side - 2]
+    return even
+
+
+def _fitted(time: NDArray, places: tuple[NDArray, ...], reach: int, half: float) -> list[NDArray[np.float64]]:
+    """Value at each moment of the least-squares lines through its neighbours, one for each of x and y."""
+    number, first, second, *sums = (np.zeros_like(time) for _ in range(3 + 2 * len(places)))
     for step in range(1, reach + 1):
-        here = np.flatnonzero((codes[step:] == codes[:-step]) & (time[step:] - time[:-step] <= half))
-        for row, other in ((here, here + step), (here + step, here)):
-            seconds = (time[other] - time[row])[:, None]
-            number[row] += 1
-            first[row] += seconds
-            second[row] += seconds**2
-            total[row] += place[other] - place[row]
-            tilted[row] += (place[other] - place[row]) * seconds
-    spread = number * second - first**2
+        seconds = time[step:] - time[:-step]
+        near = (seconds <= half).astype(float)
+        seconds *= near
+        _add(number, near, step)
+        _add(first, seconds, step, turned=True)
+        for place, total, tilted in zip(places, sums[::2], sums[1::2], strict=True):
+            way = (place[step:] - place[:-step]) * near
+            _add(total, way, step, turned=True)
+            _add(tilted, np.multiply(way, seconds, out=way), step)
+        _add(second, np.square(seconds, out=seconds), step)
+    number += 1
+    spread = number * second - first * first
     fit = spread > 1e-9
-    return place + np.where(fit, (second * total - first * tilted) / np.where(fit, spread, 1.0), total / number)
+    spread[~fit] = 1.0
+    return [
+        place + np.where(fit, (second * total - first * tilted) / spread, total / number)
+        for place, total, tilted in zip(places, sums[::2], sums[1::2], strict=True)
+    ]
+
+
+def _add(sums: NDArray, values: NDArray, step: int, turned: bool = False) -> None:
+    """Add what lies between two rows to the sum of the first, and of the second: there with its sign turned."""
+    sums[:-step] += values
+    if turned:
+        sums[step:] -= values
+    else:
+        sums[step:] += values
