@@ -158,12 +158,14 @@ def cards() -> pd.DataFrame:
 
 
 def _whereabouts(one: Card) -> str:
-    return "made on first use" if one.kind == "simulated" else str(find(one.name) or "")
+    return "made on first use" if one.simulator else str(find(one.name) or "")
 
 
 def check(name: str | Path) -> str:
     """Read a dataset whole and say what is in it and what is wrong with it, as text to print."""
     known = places.card_of(name)
+    if known and known.simulator and known.kind == "tracks":
+        return f"{known.name} is simulated when it is loaded: {OPENED_BY['tracks']}"
     if known and known.kind in OPENED_BY:
         from retailkit.datasets.inventory import describe
 
@@ -200,7 +202,7 @@ def get(name: str, progress: bool = True) -> Path:
     from retailkit.datasets.download import fetch, unpack
 
     known = card(name)
-    if known.kind == "simulated":
+    if known.simulator:
         raise DataError(f"{name} is simulated: it is made on first use, there is nothing to download")
     if found := find(name):
         return found

@@ -154,7 +154,7 @@ def _check_values(path: Path, given: Card) -> None:
         and not re.fullmatch(r"[0-9a-fA-F]{64}", given.sha256),
         f"inside is {given.inside!r}; a folder within the archive is needed": given.inside.startswith(("/", "\\"))
         or ".." in re.split(r"[/\\]", given.inside),
-        f"simulator is {given.simulator!r}; '{SIMULATORS}<module>:<function>' is needed": given.kind == "simulated"
+        f"simulator is {given.simulator!r}; '{SIMULATORS}<module>:<function>' is needed": (given.kind == "simulated" or bool(given.simulator))
         and not re.fullmatch(re.escape(SIMULATORS) + r"\w+(\.\w+)*:\w+", given.simulator),
         f"group_by is {given.group_by!r}; a regular expression with one bracket is needed": bool(given.group_by)
         and not _has_bracket(given.group_by),

@@ -67,7 +67,10 @@ def count_crossings(
     rounds = tqdm(range(repetitions), desc="counting again", disable=not progress, leave=False)
     repeated = np.array([sum(_counts(clean_tracks(again(seed + number)), lines, again.error)) for number in rounds])
     value = found + unseen
-    error = np.sqrt(repeated.var(axis=0, ddof=1) * (1 + 1 / repetitions) + 1 / 12)  # and a count is a whole number
+    lost = _counts(again.ways, lines, again.error)[0] - repeated.mean(axis=0)
+    # by chance; half of what is lost on average, since taking it off would add more noise than it removes; and a
+    # count is a whole number
+    error = np.sqrt(repeated.var(axis=0, ddof=1) * (1 + 1 / repetitions) + lost**2 / 4 + 1 / 12)
     reach = student(level, repetitions) * error
     names = pd.MultiIndex.from_product([[*lines, "all"], DIRECTIONS], names=["line", "direction"])
     table = pd.DataFrame({"found": found.astype(int), "value": value}, index=names)

@@ -115,7 +115,7 @@ def _rates(seen: NDArray[np.int_], edges: NDArray) -> NDArray[np.float64]:
     width = min(int(_RATE_OVER / BIN) | 1, seen.shape[1])
     number = np.convolve(np.ones(seen.shape[1]), np.ones(width), "same")
     means = np.stack([np.convolve(row, np.ones(width), "same") / number for row in seen])
-    return np.maximum(np.maximum(means, seen), 0.01 * seen.mean())  # at no time is a missed one out of the question
+    return np.maximum(np.maximum(means, seen / 4), 0.01 * seen.mean())  # at no time is a missed one out of the question
 
 
 def _most(counted: NDArray, unseen: NDArray, before: int, after: int | None) -> int:

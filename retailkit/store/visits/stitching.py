@@ -7,9 +7,12 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
+from retailkit.store.visits.ends import fit_ends
+from retailkit.store.visits.tracks import first_rows
+from retailkit.store.visits.untangling import CameraError, camera_error
+
 SLACK = 0.3  # metres per second: how much surer a short gap is than a long one
-TURN = 0.6  # seconds: a velocity that differs by 1 metre per second counts as this many metres of distance
-_ROWS = 4  # of an end, from which speed and direction are read
+TURN = 0.6  # seconds: velocities that differ by 1 metre per second count as this many metres of distance
 
 
 def stitch_tracks(tracks: pd.DataFrame, gap: float = 2.5, reach: float = 1.2) -> pd.DataFrame:
@@ -34,47 +37,38 @@ def stitch_tracks(tracks: pd.DataFrame, gap: float = 2.5, reach: float = 1.2) ->
     DataFrame
         The same rows by visit and time; visit is that of the first piece, and the new column `piece` the old visit.
     """
-    ends, starts = _tips(tracks, "last"), _tips(tracks, "first")
-    one, other, cost = _candidates(ends, starts, gap, reach)
-    pairs = _assign(one, other, cost, len(ends))
-    follows = np.arange(len(ends))
-    for end, start in pairs[np.argsort(starts["time"].to_numpy()[pairs[:, 1]])]:  # a piece before its successor
+    error = camera_error(tracks)
+    first = first_rows(tracks["visit"])
+    last = np.append(first[1:], len(tracks))[: len(first)] - 1
+    one, other, cost = _candidates(tracks, first, last, error, gap, reach)
+    pairs = _assign(one, other, cost, len(first))
+    follows = np.arange(len(first))
+    for end, start in pairs[np.argsort(tracks["time"].to_numpy()[first][pairs[:, 1]])]:  # a piece before its successor
         follows[start] = follows[end]
-    names = ends.index.to_numpy()
-    codes = ends.index.get_indexer(pd.Index(tracks["visit"]))
-    joined = tracks.assign(piece=tracks["visit"], visit=names[follows[codes]])
-    return joined.sort_values(["visit", "time"], kind="stable").reset_index(drop=True)
-
-
-def _tips(tracks: pd.DataFrame, which: str) -> pd.DataFrame:
-    """First or last row of each visit with its speed: index visit; time, x, y, speed_x, speed_y."""
-    groups = tracks.groupby("visit", sort=True)
-    near = (groups.head(_ROWS) if which == "first" else groups.tail(_ROWS)).groupby("visit", sort=True)
-    columns = ["time", "x", "y"]
-    way = near[columns].last() - near[columns].first()
-    seconds = way["time"].replace(0.0, np.inf)
-    tip = near[columns].first() if which == "first" else near[columns].last()
-    return tip.assign(speed_x=way["x"] / seconds, speed_y=way["y"] / seconds)
+    codes = np.repeat(np.arange(len(first)), np.diff(first, append=len(tracks)))
+    joined = tracks.assign(piece=tracks["visit"], visit=tracks["visit"].to_numpy()[first][follows[codes]])
+    order = np.lexsort([tracks["time"].to_numpy(), follows[codes]])
+    return joined.iloc[order].reset_index(drop=True)
 
 
 def _candidates(
-    ends: pd.DataFrame, starts: pd.DataFrame, gap: float, reach: float
+    tracks: pd.DataFrame, first: NDArray[np.intp], last: NDArray[np.intp], error: CameraError, gap: float, reach: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Pairs that may be one person: positions among ends and starts, and their cost in metres."""
-    order = np.argsort(starts["time"].to_numpy(), kind="stable")
-    begins = starts["time"].to_numpy()[order]
-    low = np.searchsorted(begins, ends["time"].to_numpy(), side="right")
-    high = np.searchsorted(begins, ends["time"].to_numpy() + gap, side="right")
+    """Pairs that may be one person: positions among visits that end and that begin, and their cost in metres."""
+    time = tracks["time"].to_numpy(float)
+    order = np.argsort(time[first], kind="stable")
+    low = np.searchsorted(time[first][order], time[last], side="right")
+    high = np.searchsorted(time[first][order], time[last] + gap, side="right")
     number = high - low
-    one = np.repeat(np.arange(len(ends)), number)
+    one = np.repeat(np.arange(len(last)), number)
     other = order[np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number) + np.repeat(low, number)]
-    seconds = starts["time"].to_numpy()[other] - ends["time"].to_numpy()[one]
-    squares = np.zeros(len(one))
-    for axis in ("x", "y"):
-        before, after = ends[f"speed_{axis}"].to_numpy()[one], starts[f"speed_{axis}"].to_numpy()[other]
-        off = ends[axis].to_numpy()[one] - starts[axis].to_numpy()[other] + (before + after) * seconds / 2
-        squares += off**2 + (TURN * (before - after)) ** 2
-    distance = np.sqrt(squares)
+    seconds = time[first][other] - time[last][one]
+    before = fit_ends(tracks, last, -1, error.step)[one]
+    after = fit_ends(tracks, first, 1, error.step)[other]
+    off = before[:, :2] - after[:, :2] + (before[:, 2:4] + after[:, 2:4]) * seconds[:, None] / 2
+    turn = ((before[:, 2:4] - after[:, 2:4]) ** 2).sum(axis=1)
+    by_chance = 2 * error.jitter**2 * (before[:, 5] + after[:, 5])  # jitter alone makes velocities differ as much
+    distance = np.sqrt((off**2).sum(axis=1) + TURN**2 * np.maximum(turn - by_chance, 0))
     kept = distance < reach
     return one[kept], other[kept], (distance + SLACK * seconds)[kept]
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.store.visits.ends import fit_ends
+
 BEAT = 0.4  # seconds: how often two tracks are compared, whatever the camera's rate
-_LOOK = 1.4  # seconds before and after a meeting from which speed and direction are read
 _TURN = 0.5  # metres per second: by how much a person's velocity changes of itself within that time
 _SWAY = 0.05  # metres: by how much a person's place does
 
@@ -123,51 +124,28 @@ def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], ND
 def _gain(
     tracks: pd.DataFrame, error: CameraError, one: NDArray[np.intp], other: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Log-likelihood that each pair was exchanged after these rows, over that it was not."""
-    before = [_fit(tracks, rows, -1) for rows in (one, other)]
-    after = [_fit(tracks, rows, 1) for rows in (one, other)]
+    """Log-likelihood that each pair was exchanged after these rows, over that it was not; nan where nobody can tell."""
+    at = tracks["time"].to_numpy(float)[one] + error.step / 2
+    before = [fit_ends(tracks, rows, -1, error.step, at) for rows in (one, other)]
+    after = [_next(tracks, rows, error.step, at) for rows in (one, other)]
     noise = max(error.jitter, 0.02) ** 2
 
     def misfit(early: int, late: int) -> NDArray[np.float64]:
         first, second = before[early], after[late]
         places = (first[:, :2] - second[:, :2]) ** 2 / (noise * (first[:, [4]] + second[:, [4]]) + _SWAY**2)
         speeds = (first[:, 2:4] - second[:, 2:4]) ** 2 / (noise * (first[:, [5]] + second[:, [5]]) + _TURN**2)
-        return (places + speeds).sum(axis=1)
+        return np.asarray((places + speeds).sum(axis=1))
 
     return (misfit(0, 0) + misfit(1, 1) - misfit(0, 1) - misfit(1, 0)) / 2
 
 
-def _fit(tracks: pd.DataFrame, rows: NDArray[np.intp], side: int) -> NDArray[np.float64]:
-    """Lines fitted just before (-1) or after (1) each row, read half a step after it.
-
-    Columns x, y, their speeds, and the variances of place and of speed in units of the jitter's; nan where fewer than
-    two rows are near.
-    """
-    time, codes = tracks["time"].to_numpy(float), pd.factorize(tracks["visit"])[0]
-    steps = np.diff(time)[np.diff(codes) == 0]
-    step = float(np.median(steps)) if len(steps) else BEAT
-    reach = int(np.ceil(_LOOK / step))
-    offsets = np.arange(1, reach + 1) if side > 0 else np.arange(-reach + 1, 1)
-    near = rows[:, None] + offsets
-    inside = (near >= 0) & (near < len(time))
-    near = np.clip(near, 0, len(time) - 1)
-    seconds = time[near] - time[rows][:, None] - step / 2
-    weight = (inside & (codes[near] == codes[rows][:, None]) & (np.abs(seconds) <= _LOOK + step)).astype(float)
-    number = weight.sum(axis=1)
-    middle = (weight * seconds).sum(axis=1) / np.maximum(number, 1)
-    spread = (weight * (seconds - middle[:, None]) ** 2).sum(axis=1)
-    result = np.full((len(rows), 6), np.nan)
-    enough = (number >= 2) & (spread > 1e-9)
-    for column, name in enumerate(("x", "y")):
-        place = tracks[name].to_numpy(float)[near]
-        mean = (weight * place).sum(axis=1) / np.maximum(number, 1)
-        speed = (weight * place * (seconds - middle[:, None])).sum(axis=1) / np.where(enough, spread, 1)
-        result[:, column] = mean - speed * middle
-        result[:, 2 + column] = speed
-    result[:, 4] = 1 / np.maximum(number, 1) + middle**2 / np.where(enough, spread, 1)
-    result[:, 5] = 1 / np.where(enough, spread, 1)
-    result[~enough] = np.nan
-    return result
+def _next(tracks: pd.DataFrame, rows: NDArray[np.intp], step: float, at: NDArray) -> NDArray[np.float64]:
+    """Lines fitted to what follows each row of its visit; nan where nothing does."""
+    codes = pd.factorize(tracks["visit"])[0]
+    follows = np.minimum(rows + 1, len(codes) - 1)
+    fitted = fit_ends(tracks, follows, 1, step, at)
+    fitted[(follows == rows) | (codes[follows] != codes[rows])] = np.nan
+    return fitted
 
 
 def _strongest(

@@ -1,0 +1,220 @@
+"""A store's recording: tracks and hands that cameras saw, on a floor plan with doors and zones.
+
+store = load_store("simulated_store", visits=300, seed=7)      # or a folder of one's own, or a scene of a recording
+store.tracks, store.hands        # as a tracker gave them
+store.lines, store.zones         # doors to count at, areas to dwell in
+store.truth["zone_visits"]       # what really happened, where somebody knows it
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from retailkit.datasets import places
+from retailkit.datasets.catalogue import Card, DataError, card_files
+from retailkit.datasets.recordings import read_recordings
+
+Point = tuple[float, float]
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True, eq=False)
+class StoreRecording:
+    """What is known of a store and of one recording in it.
+
+    Attributes
+    ----------
+    name, source : str
+        Of the set, and where it lies.
+    tracks : DataFrame
+        visit, time (seconds), x, y (metres), as the tracker gave them; further columns are kept.
+    zones : dict
+        Name to corners (x, y), metres.
+    lines : dict
+        Name to two points; seen from the first, ``in`` is from its left to its right. The first is the entrance.
+    hands : DataFrame
+        visit, time, cell, kind (reach, take, return), probability; empty where nobody watched hands.
+    cells : DataFrame
+        cell, zone, product, x, y, price and further attributes of what lies on the shelves; may be empty.
+    queue : str
+        The zone where people stand in line; empty where there is none.
+    checkouts : tuple of str
+        Zones where they are served.
+    groups : tuple of tuples
+        Who came together, where somebody wrote it down.
+    opens, closes : float, seconds
+        Between which the recording lies.
+    truth : dict
+        What really happened, by name of frame; empty for a real store.
+    shareable : bool
+    note : str
+        A sentence for the page.
+    """
+
+    name: str
+    source: str
+    tracks: pd.DataFrame
+    zones: dict[str, list[Point]]
+    lines: dict[str, tuple[Point, Point]]
+    hands: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=["visit", "time", "cell", "kind", "probability"])
+    )
+    cells: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["cell", "zone", "product", "x", "y"]))
+    queue: str = ""
+    checkouts: tuple[str, ...] = ()
+    groups: tuple[tuple[Any, ...], ...] = ()
+    opens: float = 0.0
+    closes: float = 0.0
+    truth: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    shareable: bool = False
+    note: str = ""
+    folder: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """Digest of tracks, hands and plan."""
+        total = hashlib.sha256(json.dumps([self.zones, self.lines], sort_keys=True, default=float).encode())
+        for frame in (self.tracks, self.hands):
+            total.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+        return total.hexdigest()
+
+    def profile(self) -> dict[str, Any]:
+        """Give what a record of the data should say: visits, rows, hours, zones, lines."""
+        hours = (self.closes - self.opens) / 3600
+        return {
+            "visits": int(self.tracks["visit"].nunique()), "rows": len(self.tracks), "hours": round(hours, 2),
+            "zones": len(self.zones), "lines": len(self.lines), "hands": len(self.hands),
+        }  # fmt: skip
+
+
+def load_store(name: str | Path = "simulated_store", *, seed: int = 0, **options: Any) -> StoreRecording:
+    """Load a store's recording by name.
+
+    Parameters
+    ----------
+    name : str or Path
+        ``simulated_store``; a scene such as ``tracks_eth/seq_hotel``, which gets three gates and six boxes by rule; or a
+        folder with ``tracks.csv`` (or ``.parquet``), ``plan.json`` and, where there are any, ``hands.csv`` and
+        ``cells.csv``. The plan is an object with ``lines`` and ``zones`` (names to points in metres) and, optional,
+        ``queue``, ``checkouts``, ``opens``, ``closes``.
+    seed : int
+        Of a simulated day.
+    **options
+        Further settings of the simulator, such as ``visits=300``.
+
+    Raises
+    ------
+    DataError
+        No such set, or a file that is not what it should be.
+    """
+    known = places.card_of(name) if "/" not in str(name) else None
+    if known and known.simulator and known.kind == "tracks":
+        return _simulate(known, seed, options)
+    if options:
+        raise DataError(f"{name} is not simulated and takes no {', '.join(sorted(options))}")
+    first, _, scene = str(name).partition("/")
+    if not isinstance(name, Path) and scene and first in card_files():
+        return _from_recording(first, scene)
+    folder = places.place(name, known)
+    if not (folder / PLAN).is_file():
+        raise DataError(f"{folder} has no {PLAN}: lines and zones (names to points in metres) are needed")
+    return _read(folder)
+
+
+def _simulate(known: Card, seed: int, options: dict[str, Any]) -> StoreRecording:
+    module, _, function = known.simulator.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), function)(seed=seed, **options)
+    except TypeError as error:
+        raise DataError(f"the simulator of {known.name}: {error}") from error
+    return StoreRecording(known.name, known.simulator, shareable=known.shareable, **made)
+
+
+def _from_recording(name: str, scene: str) -> StoreRecording:
+    [found] = read_recordings(name, [scene])
+    tracks = found.tracks
+    return StoreRecording(
+        f"{name}/{scene}", f"{name}/{scene}", tracks, _boxes(tracks), _gates(tracks), groups=found.groups,
+        opens=float(tracks["time"].min()), closes=float(tracks["time"].max()),
+        note=f"Gates and boxes of {scene} are drawn by rule: nobody knows what stood there.",
+    )  # fmt: skip
+
+
+def _gates(tracks: pd.DataFrame) -> dict[str, tuple[Point, Point]]:
+    """Three lines across the main direction of walking, where a quarter, half and three quarters are passed."""
+    ways = tracks.groupby("visit")[["x", "y"]].diff().dropna().to_numpy()
+    along = np.linalg.eigh(ways.T @ ways)[1][:, 1]
+    across = np.array([-along[1], along[0]])
+    places_ = tracks[["x", "y"]].to_numpy()
+    low, high = (places_ @ across).min() - 1, (places_ @ across).max() + 1
+    middles = np.quantile(places_ @ along, [0.25, 0.5, 0.75])
+    ends = [(middle * along + low * across, middle * along + high * across) for middle in middles]
+    return {f"gate {number}": (_point(one), _point(two)) for number, (one, two) in enumerate(ends, start=1)}
+
+
+def _boxes(tracks: pd.DataFrame) -> dict[str, list[Point]]:
+    """Six boxes that touch, between the 10 % and 90 % quantiles of places: three along the longer side."""
+    sides = [np.quantile(tracks[axis], [0.1, 0.9]) for axis in ("x", "y")]
+    number = (3, 2) if np.ptp(sides[0]) >= np.ptp(sides[1]) else (2, 3)
+    x, y = (np.linspace(*side, count + 1) for side, count in zip(sides, number, strict=True))
+    corners = ((0, 0), (1, 0), (1, 1), (0, 1))
+    return {
+        f"box {column + 1}.{row + 1}": [(float(x[column + right]), float(y[row + up])) for right, up in corners]
+        for column in range(number[0])
+        for row in range(number[1])
+    }
+
+
+def _point(values: Any) -> Point:
+    x, y = values
+    return float(x), float(y)
+
+
+def _read(folder: Path) -> StoreRecording:
+    plan = _plan(folder / PLAN)
+    tracks = _table(folder, "tracks", ("visit", "time", "x", "y"))
+    if tracks is None:
+        raise DataError(f"{folder} has neither tracks.csv nor tracks.parquet")
+    more = {
+        name: table
+        for name, columns in {
+            "hands": ("visit", "time", "cell", "kind", "probability"), "cells": ("cell", "zone", "product", "x", "y"),
+        }.items()
+        if (table := _table(folder, name, columns)) is not None
+    }  # fmt: skip
+    opens = float(plan.pop("opens", tracks["time"].min()))
+    closes = float(plan.pop("closes", tracks["time"].max()))
+    return StoreRecording(folder.name, str(folder), tracks, opens=opens, closes=closes, folder=folder, **plan, **more)
+
+
+def _plan(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        lines = {str(name): (_point(ends[0]), _point(ends[1])) for name, ends in content["lines"].items()}
+        zones = {str(name): [_point(corner) for corner in corners] for name, corners in content["zones"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DataError(
+            f"{path}: {type(error).__name__} {error}; an object with lines and zones is needed, such as "
+            '{"lines": {"door": [[0, 0], [2, 0]]}, "zones": {"bay": [[0, 1], [2, 1], [2, 3]]}}'
+        ) from error
+    kept = {name: content[name] for name in ("opens", "closes", "queue") if name in content}
+    return {"lines": lines, "zones": zones, **kept, "checkouts": tuple(map(str, content.get("checkouts", ())))}
+
+
+def _table(folder: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame | None:
+    for path, read in ((folder / f"{name}.parquet", pd.read_parquet), (folder / f"{name}.csv", pd.read_csv)):
+        if path.is_file():
+            table = read(path)
+            if missing := [column for column in columns if column not in table]:
+                raise DataError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table))}")
+            return table
+    return None
