@@ -1,12 +1,16 @@
 """Crossings of a line: both directions, once each time, and a graze is none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.store.visits.tracks import first_rows
+
 Line = Sequence[Sequence[float]]
+Right = Callable[[slice | NDArray[np.intp]], NDArray[np.float64]]  # how far rows lie right of a line
+_BLOCK = 16384  # rows looked at at once: what they need stays in the processor's cache
 
 
 def find_crossings(tracks: pd.DataFrame, line: Line, band: float = 0.3) -> pd.DataFrame:
@@ -46,18 +50,22 @@ def find_crossings(tracks: pd.DataFrame, line: Line, band: float = 0.3) -> pd.Da
     length = np.hypot(*(end - start))
     along = (end - start) / length
     x, y, time = (tracks[name].to_numpy(float) for name in ("x", "y", "time"))
-    distance = (x - start[0]) * along[1] - (y - start[1]) * along[0]  # right of the line is above 0
-    before, after = _changes(distance, pd.factorize(tracks["visit"])[0], band)
-    last = _last_before(distance, before, after)
-    share = distance[last] / (distance[last] - distance[last + 1])  # of the step from there to the next row
+
+    def right(rows: slice | NDArray[np.intp]) -> NDArray[np.float64]:
+        return (x[rows] - start[0]) * along[1] - (y[rows] - start[1]) * along[0]  # metres
+
+    side = _sides(right, len(time), band)
+    before, after = _changes(side, first_rows(tracks["visit"]))
+    last = _last_before(right, before, after)
+    share = right(last) / (right(last) - right(last + 1))  # of the step from there to the next row
     found = pd.DataFrame(
         {
-            "visit": tracks["visit"].to_numpy()[last],
+            "visit": tracks["visit"].array[last],
             **{
                 name: values[last] + share * (values[last + 1] - values[last])
                 for name, values in (("time", time), ("x", x), ("y", y))
             },
-            "direction": np.where(distance[after] > 0, "in", "out"),
+            "direction": np.where(side[after] > 0, "in", "out"),
         }
     )
     position = (found["x"] - start[0]) * along[0] + (found["y"] - start[1]) * along[1]
@@ -73,19 +81,31 @@ def _line(line: Line) -> NDArray[np.float64]:
     return points
 
 
-def _changes(distance: NDArray, visit: NDArray, band: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _sides(right: Right, number: int, band: float) -> NDArray[np.int8]:
+    """1 right of the line, -1 left of it, and 0 on it, for each row."""
+    side = np.empty(number, dtype=np.int8)
+    for start in range(0, number, _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        distance = right(rows)
+        np.subtract((distance >= band).view(np.int8), (distance <= -band).view(np.int8), out=side[rows])
+    return side
+
+
+def _changes(side: NDArray[np.int8], first: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows before and after each change of side; those on the line are passed over."""
-    clear = np.flatnonzero((np.abs(distance) >= band) & (distance != 0))
-    side = distance[clear] > 0
-    changed = np.flatnonzero((visit[clear][1:] == visit[clear][:-1]) & (side[1:] != side[:-1]))
-    return clear[changed], clear[changed + 1]
+    new = np.flatnonzero(side[1:] != side[:-1]) + 1
+    heads = np.union1d(first, new)  # of stretches on one side: few, next to the rows
+    tails = np.append(heads[1:], len(side)) - 1
+    clear = np.flatnonzero(side[heads])
+    visit, where = np.searchsorted(first, heads[clear], side="right"), side[heads[clear]]
+    changed = np.flatnonzero((visit[1:] == visit[:-1]) & (where[1:] != where[:-1]))
+    return tails[clear[changed]], heads[clear[changed + 1]]
 
 
-def _last_before(distance: NDArray, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
+def _last_before(right: Right, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
     """The last row on the old side, between the rows before and after each change."""
     length = after - before
     starts = np.cumsum(length) - length
     rows = np.arange(length.sum()) + np.repeat(before - starts, length)
-    side = np.sign(distance)
-    still = np.where(side[rows] == np.repeat(side[before], length), rows, -1)
-    return np.maximum.reduceat(still, starts)
+    still = np.where(np.sign(right(rows)) == np.repeat(np.sign(right(before)), length), rows, -1)
+    return np.maximum.reduceat(still, starts) if len(starts) else starts
