@@ -263,8 +263,8 @@ def _visitors(people: pd.DataFrame, trips: Trips, ways: pd.DataFrame, full: pd.D
 def _sample(ways: pd.DataFrame, step: float) -> pd.DataFrame:
     """Where everybody is at every whole multiple of the step."""
     visit, time = ways["visit"].to_numpy(), ways["time"].to_numpy()
-    first = np.flatnonzero(np.append(True, visit[1:] != visit[:-1]))
-    last = np.append(first[1:], len(visit)) - 1
+    first = np.flatnonzero(np.append(True, visit[1:] != visit[:-1])[: len(visit)])
+    last = np.append(first[1:], len(visit))[: len(first)] - 1
     low, high = np.ceil(time[first] / step - 1e-9).astype(int), np.floor(time[last] / step + 1e-9).astype(int)
     number = np.maximum(high - low + 1, 0)
     tick = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number) + np.repeat(low, number)

@@ -60,6 +60,11 @@ def make_plan(
     """
     _check_size(aisles, aisle_width, shelf_length, cells, zone_depth)
     width = 2 * WALL + aisles * aisle_width + (aisles - 1) * GONDOLA
+    if width < DOOR[1] + 0.5:
+        raise ValueError(
+            f"aisles is {aisles!r} and aisle_width {aisle_width!r}: a store {width:g} m wide has no room for the door, "
+            f"which needs {DOOR[1] + 0.5:g} m"
+        )
     depth = FRONT + shelf_length + BACK
     low = WALL + np.arange(aisles) * (aisle_width + GONDOLA)  # where each aisle begins
     zones, planogram = _shelf_zones(low, aisle_width, shelf_length, zone_depth, cells, seed)
@@ -127,7 +132,8 @@ def _checkouts(number: int, width: float) -> tuple[pd.DataFrame, NDArray]:
         raise ValueError(f"checkouts is {number!r}: 0 to {most} have room in a front of {width:g} m")
     x = 6.0 + 2.6 * np.arange(number)
     names = [f"checkout {place + 1}" for place in range(number)]
-    desks = pd.DataFrame({"checkout": names, "zone": names, "x": x - 0.5, "y": 1.5, "staff_x": x + 1.1, "staff_y": 1.5})
+    desks = pd.DataFrame({"checkout": pd.Series(names, dtype="str"), "zone": pd.Series(names, dtype="str")})
+    desks = desks.assign(x=x - 0.5, y=1.5, staff_x=x + 1.1, staff_y=1.5)
     return desks, x[:, None]
 
 

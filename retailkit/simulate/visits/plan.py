@@ -78,7 +78,7 @@ class StorePlan:
         _check_zones(self)
         _check_doors(self)
         _check_names(self)
-        _ = self.routes
+        _check_ways_in(self)
 
     @property
     def entrance(self) -> Sequence[Point]:
@@ -200,6 +200,19 @@ def _check_doors(plan: StorePlan) -> None:
             )
 
 
+def _check_ways_in(plan: StorePlan) -> None:
+    """Whoever comes in by a door must pass its line."""
+    for name, line in plan.doors.items():
+        door, bar = plan.routes.places["door", name], shapely.LineString(np.asarray(line, dtype=float))
+        for place, number in plan.routes.places.items():
+            way = [plan.routes.points[door], *plan.routes.way(door, number)]
+            if number != door and not shapely.LineString(way).intersects(bar):
+                told = " ".join(map(str, place)).strip()
+                raise ValueError(
+                    f"door {name!r}: one gets from outside of it to {told!r} without passing its line {line!r}; put obstacles beside its ends, or swap its points (in is from left to right)"
+                )
+
+
 def _check_names(plan: StorePlan) -> None:
     """Zones, attributes and the queue that others speak of must be there."""
     for what, frame in (("cell", plan.cells), ("checkout", plan.checkouts)):
@@ -211,7 +224,7 @@ def _check_names(plan: StorePlan) -> None:
         raise ValueError("cells is empty: at least one shelf cell is needed")
     if not (plan.cells["price"].to_numpy(float) > 0).all():
         wrong = plan.cells[~(plan.cells["price"] > 0)].iloc[0]
-        raise ValueError(f"cell {wrong['cell']!r} has price {wrong['price']!r}: a price above 0 is needed")
+        raise ValueError(f"cell {wrong['cell']!r} has price {wrong['price']:g}: a price above 0 is needed")
     unknown = [name for name in plan.preference if name != "none" and name not in plan.cells]
     if unknown or "none" not in plan.preference:
         raise ValueError(

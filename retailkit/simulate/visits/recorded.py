@@ -34,6 +34,8 @@ def record_day(
     """
     day = simulate_store_day(shoppers=visits, hours=hours, seed=seed)
     seen = observe(day, missed=missed, jitter=jitter, broken=broken, swapped=swapped, seed=seed)
+    watched = hours * 1200.0  # the first third
+    begun = day.tracks.groupby("visit")["time"].min()
     frames = ("visitors", "crossings", "zone_visits", "hands", "funnel", "queue", "choices", "tracks")
     return {
         "tracks": seen.tracks,
@@ -46,5 +48,7 @@ def record_day(
         "groups": day.groups,
         "opens": 0.0,
         "closes": hours * 3600.0,
+        "counted": tuple(begun[begun <= watched]),
+        "counted_until": watched,
         "truth": {name: getattr(day, name) for name in frames},
     }

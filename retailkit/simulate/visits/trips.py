@@ -12,12 +12,11 @@ from retailkit.simulate.visits.lines import CREEP, serve, stand_in_line
 from retailkit.simulate.visits.parties import draw_aims
 from retailkit.simulate.visits.plan import StorePlan
 from retailkit.simulate.visits.staff import draw_fillings, draw_tasks
-from retailkit.simulate.visits.walking import walk
+from retailkit.simulate.visits.walking import KNOTS, walk
 
 _SHORTEST = 4.0  # seconds at a checkout, at least
 _CLOSE = 0.35  # of their spacing is what groups keep in a line
 _SOON = 0.1  # seconds: a knot so soon after another is left out
-KNOTS = ["party", "time", "x", "y", "along_x", "along_y", "still", "close"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +99,8 @@ def make_staff(
 _NO_STANDS = pd.DataFrame(
     columns=["aim", "party", "member", "zone", "cell", "hold", "take", "came", "chosen"]
 ).astype({"hold": float, "take": float, "came": float, "chosen": bool, "cell": int})  # fmt: skip
-_NO_LINE = pd.DataFrame(columns=["party", "reached", "called", "gone", "left", "checkout"])
+_NO_LINE = pd.DataFrame({name: pd.Series(dtype=float) for name in ("party", "reached", "called", "gone", "left")})
+_NO_LINE["checkout"] = pd.Series(dtype="str")
 
 
 def _legs(party: NDArray, come_from: NDArray, go_to: NDArray, hold: NDArray | float = 0.0) -> pd.DataFrame:
@@ -176,7 +176,8 @@ def _through_line(
 
 def _in_order(knots: list[pd.DataFrame]) -> pd.DataFrame:
     """All stretches of each party's way, one after another; where one ends the next begins."""
-    frame = pd.concat([part.reindex(columns=KNOTS) for part in knots if len(part)], ignore_index=True)
+    parts = [part.reindex(columns=KNOTS) for part in knots]
+    frame = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     frame = frame.sort_values(["party", "time"], kind="stable")
     soon = (frame["party"].diff() == 0) & (frame["time"].diff() < _SOON)
     return frame[~soon].fillna({"close": 1.0}).astype({"still": bool}).reset_index(drop=True)

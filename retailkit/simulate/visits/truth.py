@@ -8,6 +8,7 @@ import shapely
 from numpy.typing import NDArray
 
 GAP = 2.0  # seconds: who is back in a zone sooner has not left it
+_STAY = {"visit": int, "enter": float, "leave": float, "censored": str, "depth": float}
 DEEP, LONG = 0.3, 2.0  # metres into a zone, or seconds in it, from which on it is a visit; less is a graze
 
 
@@ -40,7 +41,7 @@ def stay_in_zones(ways: pd.DataFrame, zones: Mapping[str, Sequence[Sequence[floa
     DataFrame
         By visit and time: visit, zone, enter, leave, dwell (seconds), again (earlier stays of this visit in this zone),
         censored (``start`` or ``end``, or ``both``: the way begins or ends inside), depth (metres from the edge, the
-        most at any knot).
+        most).
     """
     tables = [_stays(ways, shapely.Polygon(points)).assign(zone=name) for name, points in zones.items()]
     found = pd.concat(tables).sort_values(["visit", "enter"], kind="stable").reset_index(drop=True)
@@ -56,7 +57,7 @@ def _stays(ways: pd.DataFrame, zone: shapely.Polygon) -> pd.DataFrame:
     visit, time, place = ways["visit"].to_numpy(), ways["time"].to_numpy(), ways[["x", "y"]].to_numpy()
     row, low, high = _pieces(visit, place, zone)
     if not len(row):
-        return pd.DataFrame(columns=["visit", "enter", "leave", "censored", "depth"]).astype({"depth": float})
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _STAY.items()})
     seconds = time[row + 1] - time[row]
     enter, leave = time[row] + low * seconds, time[row] + high * seconds
     apart = np.append(True, (visit[row[1:]] != visit[row[:-1]]) | (enter[1:] - leave[:-1] > GAP))
@@ -66,9 +67,7 @@ def _stays(ways: pd.DataFrame, zone: shapely.Polygon) -> pd.DataFrame:
     begins = np.append(0, ends[:-1] + 1)
     cut_start = np.isin(row[start], begins) & (low[start] == 0)
     cut_end = np.isin(row[end] + 1, ends) & (high[end] == 1)
-    deep = shapely.distance(
-        shapely.points(place[row] + ((low + high) / 2)[:, None] * (place[row + 1] - place[row])), zone.boundary
-    )
+    deep = _depths(place[row], place[row + 1], low, high, zone)
     return pd.DataFrame(
         {
             "visit": visit[row[start]], "enter": enter[start], "leave": leave[end],
@@ -76,6 +75,15 @@ def _stays(ways: pd.DataFrame, zone: shapely.Polygon) -> pd.DataFrame:
             "depth": np.maximum.reduceat(deep, start),
         }
     )  # fmt: skip
+
+
+def _depths(
+    one: NDArray[np.float64], other: NDArray[np.float64], low: NDArray, high: NDArray, zone: shapely.Polygon
+) -> NDArray[np.float64]:
+    """Metres from the zone's edge, the most at the ends, quarters and middle of each piece."""
+    shares = low[:, None] + np.linspace(0, 1, 5) * (high - low)[:, None]
+    where = one[:, None] + shares[..., None] * (other - one)[:, None]
+    return shapely.distance(shapely.points(where), zone.boundary).max(axis=1)
 
 
 def _pieces(

@@ -12,6 +12,7 @@ STRIDE = 0.4  # metres between the knots of a way
 SHIFT = 1.5  # seconds between the small shifts of somebody who stands
 WANDER, SWAY = 0.16, 0.05  # metres: how far ways stray from the shortest, and people from their group's way
 ROOM = 0.2  # metres that the middle of a person keeps from a shelf in any case
+KNOTS = ["party", "time", "x", "y", "along_x", "along_y", "still", "close"]
 FASTEST = 2.1  # metres per second: whoever would need more to stay beside the others falls in behind
 # Sideways and backwards, in spacings: pairs abreast, three in a V, four in a U (Moussaid et al. 2010, figure 4).
 FORMATION: dict[int, list[tuple[float, float]]] = {
@@ -44,6 +45,8 @@ def walk(
     arrival : array (legs,), seconds
         When the end of each leg is reached.
     """
+    if not len(legs):
+        return pd.DataFrame(columns=[*KNOTS], dtype=float), np.empty(0)
     vertices, end = _vertices(legs, plan)
     knots, index = _knots(vertices)
     base = knots[["x", "y"]].to_numpy()
@@ -69,7 +72,7 @@ def _vertices(legs: pd.DataFrame, plan: StorePlan) -> tuple[pd.DataFrame, NDArra
         ways[row], corners[row] = plan.routes.points[[pairs[row][1]]], 1
     end = np.cumsum(corners) - 1
     leg = np.repeat(np.arange(len(legs)), corners)
-    points = np.vstack(ways) if len(ways) else np.empty((0, 2))
+    points = np.vstack(ways)
     vertices = pd.DataFrame({"party": legs["party"].to_numpy()[leg], "x": points[:, 0], "y": points[:, 1]})
     at_end = np.zeros(len(vertices), dtype=bool)
     at_end[end] = True
@@ -159,6 +162,8 @@ def spread_out(
     DataFrame
         By party, member and time: party, member, time, x, y.
     """
+    if not len(knots):
+        return pd.DataFrame(columns=["party", "member", "time", "x", "y"], dtype=float)
     party = knots["party"].to_numpy()
     side = _side(knots)
     rows = np.flatnonzero(np.append(True, party[1:] != party[:-1]))
@@ -207,4 +212,5 @@ def _side(knots: pd.DataFrame) -> NDArray[np.float64]:
     side = pd.DataFrame(side).groupby(party).ffill().groupby(party).bfill().fillna(0.0).to_numpy()
     flips = np.where((side[1:] * side[:-1]).sum(axis=1) < 0, -1.0, 1.0)
     side = side * np.cumprod(np.append(1.0, flips))[:, None]
-    return uniform_filter1d(uniform_filter1d(side, 7, axis=0), 5, axis=0)
+    side = uniform_filter1d(uniform_filter1d(side, 7, axis=0), 3, axis=0)
+    return side / np.maximum(np.hypot(*side.T), 0.7)[:, None]  # shorter where it turns quickly

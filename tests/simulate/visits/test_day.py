@@ -2,16 +2,10 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 import shapely
 
 from retailkit.simulate.visits import make_plan, simulate_store_day, simulate_stores
 from retailkit.simulate.visits.routes import is_free
-
-
-@pytest.fixture(scope="module")
-def day():
-    return simulate_store_day(shoppers=400, hours=6, seed=1)
 
 
 def test_nobody_walks_through_shelves_or_out_of_the_picture(day):
@@ -55,15 +49,33 @@ def test_the_funnel_narrows_and_kept_is_takes_less_returns(day):
     assert (counts.loc[list(zip(kept["visit"], kept["cell"], strict=True))] > 0).all()
 
 
-def test_zone_visits_are_the_geometry_of_the_way(day):
-    fine = simulate_store_day(shoppers=40, hours=1, step=0.05, seed=3)
-    for name, zone in fine.plan.zones.items():
-        inside = shapely.contains_xy(shapely.Polygon(zone), fine.tracks["x"], fine.tracks["y"])
-        stays = fine.zone_visits[fine.zone_visits["zone"] == name]
-        for visit, rows in stays.groupby("visit"):
-            mine = fine.tracks[(fine.tracks["visit"] == visit).to_numpy() & inside]["time"].to_numpy()
-            told = sum(((mine >= row.enter) & (mine <= row.leave)).sum() for row in rows.itertuples())
-            assert told * 0.05 == pytest.approx(rows["dwell"].sum(), rel=0.03, abs=0.2 * len(rows) + 0.4)
+def stays_by_sampling(time, inside, depth):
+    """Stays as their definition says, from places every twentieth of a second."""
+    edges = np.flatnonzero(np.diff(np.r_[0, inside.astype(int), 0]))
+    stays: list[list[int]] = []
+    for start, end in zip(edges[::2], edges[1::2] - 1, strict=True):
+        if stays and time[start] - time[stays[-1][1]] <= 2.0:
+            stays[-1][1] = end
+        else:
+            stays.append([start, end])
+    kept = [stay for stay in stays if time[stay[1]] - time[stay[0]] >= 2.0 or depth[stay[0] : stay[1] + 1].max() >= 0.3]
+    return np.array([[time[start], time[end]] for start, end in kept]).reshape(-1, 2)
+
+
+def test_zone_visits_are_the_geometry_of_the_way():
+    fine = simulate_store_day(shoppers=15, hours=0.4, step=0.05, staff=1, seed=3)
+    for name, corners in fine.plan.zones.items():
+        zone = shapely.Polygon(corners)
+        points = shapely.points(fine.tracks[["x", "y"]].to_numpy())
+        rows = fine.tracks.assign(inside=shapely.contains(zone, points), depth=shapely.distance(points, zone.exterior))
+        rows.loc[~rows["inside"], "depth"] = 0.0
+        for visit, mine in rows.groupby("visit"):
+            found = stays_by_sampling(*mine[["time", "inside", "depth"]].to_numpy().T)
+            stays = fine.zone_visits.query("visit == @visit and zone == @name")
+            np.testing.assert_allclose(
+                stays[["enter", "leave"]].to_numpy(), found, atol=0.06, err_msg=f"{visit} {name}"
+            )
+    assert len(fine.zone_visits) > 60
 
 
 def test_occupancy_is_never_below_nobody_and_ends_with_who_is_inside(day):
@@ -72,32 +84,35 @@ def test_occupancy_is_never_below_nobody_and_ends_with_who_is_inside(day):
 
 
 def test_a_recording_within_the_day_cuts_both_ends():
-    day = simulate_store_day(shoppers=500, hours=4, recording=(1, 3), seed=2)
+    day = simulate_store_day(shoppers=250, hours=2, recording=(0.5, 1.5), seed=2)
     assert {"start", "end", "both", ""} >= set(day.visitors["censored"]) >= {"start", "end"}
-    assert day.tracks["time"].between(3600, 10800).all() and day.crossings["time"].between(3600, 10800).all()
+    assert day.tracks["time"].between(1800, 5400).all() and day.crossings["time"].between(1800, 5400).all()
     change = day.crossings["direction"].map({"in": 1, "out": -1}).sum()
-    assert day.inside(3600.0) + change == day.inside(10800.0)
-    stays = day.zone_visits[day.zone_visits["enter"] == 3600]
+    assert day.inside(1800.0) + change == day.inside(5400.0)
+    stays = day.zone_visits[day.zone_visits["enter"] == 1800]
     assert len(stays) and stays["censored"].isin(["start", "both"]).all()
 
 
-def test_queue_times_are_in_order(day):
+def test_queue_times_are_in_order():
+    day = simulate_store_day(shoppers=300, hours=3, step=5.0, seed=6)
     queue = day.queue
     done = queue.dropna(subset=["served"])
     assert len(done) > 100 and (done["wait"] == done["served"] - done["join"]).all() and (done["wait"] > 0).all()
+    assert (done["left"].dropna() > done["served"][done["left"].notna()]).all()
     assert (queue["left"].dropna() > queue["join"][queue["left"].notna()]).all()
     assert queue["payer"].sum() == queue["visit"].map(day.visitors.set_index("visit")["group"]).nunique()
     gone = queue[queue["abandoned"]]
+    assert len(gone) and (gone["wait"] == gone["left"] - gone["join"]).all()
     assert gone["served"].isna().all() and (gone["checkout"] == "").all()
 
 
-def test_truth_does_not_depend_on_the_step(day):
-    other = simulate_store_day(shoppers=400, hours=6, step=1.0, seed=1)
+def test_truth_does_not_depend_on_the_step():
+    day, other = (simulate_store_day(shoppers=60, hours=1, step=step, seed=1) for step in (0.5, 2.0))
     for name in ("ways", "visitors", "crossings", "zone_visits", "hands", "funnel", "queue", "choices"):
         pd.testing.assert_frame_equal(getattr(day, name), getattr(other, name))
     assert day.groups == other.groups
     both = day.tracks.merge(other.tracks, on=["visit", "time"])
-    assert len(both) > 10_000 and np.allclose(both["x_x"], both["x_y"])
+    assert len(both) > 3000 and np.allclose(both["x_x"], both["x_y"])
 
 
 def test_each_store_has_a_day_of_its_own_in_whatever_order():
