@@ -85,8 +85,8 @@ def find_zone_visits(
     tracks: pd.DataFrame,
     zones: Zones,
     *,
-    slow: float = 0.4,
-    stop: float = 2.0,
+    slow: float = 0.3,
+    stop: float = 3.0,
     gap: float = 2.0,
     margin: float = 0.3,
 ) -> pd.DataFrame:

@@ -8,7 +8,7 @@ FINE = 0.02  # seconds between two looks at a true way
 
 
 def true_zone_visits(tracks: pd.DataFrame, zones: dict, bridged: float = 0.0) -> pd.DataFrame:
-    """Every stretch in which the straight way from row to row is inside: person, zone, enter, leave, dwell, whole.
+    """Every stretch in which the straight way from row to row is inside: person, zone, enter, leave, whole, depth...
 
     Parameters
     ----------
@@ -20,18 +20,20 @@ def true_zone_visits(tracks: pd.DataFrame, zones: dict, bridged: float = 0.0) ->
         moments = np.arange(way["time"].iloc[0], way["time"].iloc[-1] + FINE / 2, FINE)
         x, y = (np.interp(moments, way["time"], way[axis]) for axis in ("x", "y"))
         for zone, corners in zones.items():
-            inside = shapely.contains_xy(shapely.Polygon(corners), x, y)
+            shape = shapely.Polygon(corners)
+            inside = shapely.contains_xy(shape, x, y)
+            depth = np.zeros(len(x))
+            depth[inside] = shapely.distance(shape.exterior, shapely.points(x[inside], y[inside]))
             edges = np.flatnonzero(np.diff(np.concatenate([[0], inside.astype(int), [0]])))
             stays = [[begin, end - 1] for begin, end in edges.reshape(-1, 2)]
             for before, after in zip(stays[-2::-1], stays[:0:-1], strict=True):
                 if (after[0] - before[1]) * FINE < bridged:
                     before[1] = after[1]
                     stays.remove(after)
-            rows += [
-                (person, zone, moments[begin], moments[end], begin > 0 and end < len(moments) - 1)
-                for begin, end in stays
-            ]
-    found = pd.DataFrame(rows, columns=["person", "zone", "enter", "leave", "whole"])
+            for begin, end in stays:
+                whole, most = begin > 0 and end < len(moments) - 1, depth[begin : end + 1].max()
+                rows.append((person, zone, moments[begin], moments[end], whole, most))
+    found = pd.DataFrame(rows, columns=["person", "zone", "enter", "leave", "whole", "depth"])
     return found.assign(dwell=found["leave"] - found["enter"])
 
 
