@@ -53,6 +53,10 @@ class StoreRecording:
         Who came together, where somebody wrote it down.
     opens, closes : float, seconds
         Between which the recording lies.
+    counted : array of float, seconds
+        When each person came into view for the first time, noted by somebody who watched the beginning; may be empty.
+    counted_until : float, seconds
+        Until when somebody watched.
     truth : dict
         What really happened, by name of frame; empty for a real store.
     shareable : bool
@@ -74,6 +78,8 @@ class StoreRecording:
     groups: tuple[tuple[Any, ...], ...] = ()
     opens: float = 0.0
     closes: float = 0.0
+    counted: tuple[float, ...] = ()
+    counted_until: float = 0.0
     truth: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     shareable: bool = False
     note: str = ""
@@ -96,20 +102,24 @@ class StoreRecording:
         }  # fmt: skip
 
 
-def load_store(name: str | Path = "simulated_store", *, seed: int = 0, **options: Any) -> StoreRecording:
+def load_store(
+    name: str | Path = "simulated_store", *, seed: int = 0, simulated: Mapping[str, Any] | None = None
+) -> StoreRecording:
     """Load a store's recording by name.
 
     Parameters
     ----------
     name : str or Path
-        ``simulated_store``; a scene such as ``tracks_eth/seq_hotel``, which gets three gates and six boxes by rule; or a
-        folder with ``tracks.csv`` (or ``.parquet``), ``plan.json`` and, where there are any, ``hands.csv`` and
-        ``cells.csv``. The plan is an object with ``lines`` and ``zones`` (names to points in metres) and, optional,
-        ``queue``, ``checkouts``, ``opens``, ``closes``.
+        ``simulated_store``; a scene such as ``tracks_eth/seq_hotel``, which gets three gates and six boxes by rule; or
+        a folder with ``tracks.csv`` (or ``.parquet``), ``plan.json`` and, where there are any, ``hands.csv``,
+        ``cells.csv`` and ``counted.csv`` (time: when each person came into view, noted by somebody who watched the
+        beginning). The plan is an object with ``lines`` and ``zones`` (names to points in metres) and, optional,
+        ``queue``, ``checkouts``, ``opens``, ``closes`` and ``counted_until`` (seconds).
     seed : int
         Of a simulated day.
-    **options
-        Further settings of the simulator, such as ``visits=300``.
+    simulated : dict, optional
+        Settings of the simulator, such as ``{"visits": 300}``; a real recording is what it is, and does not look at
+        them.
 
     Raises
     ------
@@ -118,9 +128,7 @@ def load_store(name: str | Path = "simulated_store", *, seed: int = 0, **options
     """
     known = places.card_of(name) if "/" not in str(name) else None
     if known and known.simulator and known.kind == "tracks":
-        return _simulate(known, seed, options)
-    if options:
-        raise DataError(f"{name} is not simulated and takes no {', '.join(sorted(options))}")
+        return _simulate(known, seed, dict(simulated or {}))
     first, _, scene = str(name).partition("/")
     if not isinstance(name, Path) and scene and first in card_files():
         return _from_recording(first, scene)
@@ -144,9 +152,16 @@ def _from_recording(name: str, scene: str) -> StoreRecording:
     tracks = found.tracks
     return StoreRecording(
         f"{name}/{scene}", f"{name}/{scene}", tracks, _boxes(tracks), _gates(tracks), groups=found.groups,
-        opens=float(tracks["time"].min()), closes=float(tracks["time"].max()),
+        opens=float(tracks["time"].min()), closes=float(tracks["time"].max()), **_first_third(tracks),
         note=f"Gates and boxes of {scene} are drawn by rule: nobody knows what stood there.",
     )  # fmt: skip
+
+
+def _first_third(tracks: pd.DataFrame) -> dict[str, Any]:
+    """The first third of a recording whose tracks are the truth, as if somebody had watched it."""
+    until = float(tracks["time"].min() + np.ptp(tracks["time"]) / 3)
+    begun = tracks.groupby("visit")["time"].min()
+    return {"counted": tuple(begun[begun <= until]), "counted_until": until}
 
 
 def _gates(tracks: pd.DataFrame) -> dict[str, tuple[Point, Point]]:
@@ -191,6 +206,8 @@ def _read(folder: Path) -> StoreRecording:
         }.items()
         if (table := _table(folder, name, columns)) is not None
     }  # fmt: skip
+    if (counted := _table(folder, "counted", ("time",))) is not None:
+        plan |= {"counted": tuple(counted["time"].astype(float))}
     opens = float(plan.pop("opens", tracks["time"].min()))
     closes = float(plan.pop("closes", tracks["time"].max()))
     return StoreRecording(folder.name, str(folder), tracks, opens=opens, closes=closes, folder=folder, **plan, **more)
@@ -206,7 +223,7 @@ def _plan(path: Path) -> dict[str, Any]:
             f"{path}: {type(error).__name__} {error}; an object with lines and zones is needed, such as "
             '{"lines": {"door": [[0, 0], [2, 0]]}, "zones": {"bay": [[0, 1], [2, 1], [2, 3]]}}'
         ) from error
-    kept = {name: content[name] for name in ("opens", "closes", "queue") if name in content}
+    kept = {name: content[name] for name in ("opens", "closes", "queue", "counted_until") if name in content}
     return {"lines": lines, "zones": zones, **kept, "checkouts": tuple(map(str, content.get("checkouts", ())))}
 
 
