@@ -85,10 +85,11 @@ class StorePlan:
         """The line of the first door."""
         return next(iter(self.doors.values()))
 
-    @property
+    @cached_property
     def shelf_zones(self) -> list[str]:
         """Zones that have cells, in the order of `zones`."""
-        return [name for name in self.zones if name in set(self.cells["zone"])]
+        with_cells = set(self.cells["zone"])
+        return [name for name in self.zones if name in with_cells]
 
     @cached_property
     def walls(self) -> NDArray[np.float64]:
@@ -209,7 +210,8 @@ def _check_ways_in(plan: StorePlan) -> None:
             if number != door and not shapely.LineString(way).intersects(bar):
                 told = " ".join(map(str, place)).strip()
                 raise ValueError(
-                    f"door {name!r}: one gets from outside of it to {told!r} without passing its line {line!r}; put obstacles beside its ends, or swap its points (in is from left to right)"
+                    f"door {name!r}: one gets from outside of it to {told!r} without passing its line {line!r}; "
+                    "put obstacles beside its ends, or swap its points (in is from left to right)"
                 )
 
 

@@ -81,9 +81,16 @@ def _depths(
     one: NDArray[np.float64], other: NDArray[np.float64], low: NDArray, high: NDArray, zone: shapely.Polygon
 ) -> NDArray[np.float64]:
     """Metres from the zone's edge, the most at the ends, quarters and middle of each piece."""
-    shares = low[:, None] + np.linspace(0, 1, 5) * (high - low)[:, None]
-    where = one[:, None] + shares[..., None] * (other - one)[:, None]
-    return shapely.distance(shapely.points(where), zone.boundary).max(axis=1)
+    corners = shapely.get_coordinates(zone.exterior)
+    edge = np.diff(corners, axis=0)
+    deepest = np.zeros(len(one))
+    for part in np.linspace(0, 1, 5):
+        where = one + (low + part * (high - low))[:, None] * (other - one)
+        away = where[:, None] - corners[:-1]
+        along = np.clip((away * edge).sum(axis=2) / (edge**2).sum(axis=1), 0, 1)
+        gap = away - along[..., None] * edge
+        deepest = np.maximum(deepest, np.hypot(gap[..., 0], gap[..., 1]).min(axis=1))
+    return deepest
 
 
 def _pieces(

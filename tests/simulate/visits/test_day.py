@@ -1,5 +1,7 @@
 """The frames of a simulated day agree with one another and with the true ways."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import shapely
@@ -50,32 +52,39 @@ def test_the_funnel_narrows_and_kept_is_takes_less_returns(day):
 
 
 def stays_by_sampling(time, inside, depth):
-    """Stays as their definition says, from places every twentieth of a second."""
+    """Stays as their definition says, from places every twentieth of a second; none where a threshold is too near."""
     edges = np.flatnonzero(np.diff(np.r_[0, inside.astype(int), 0]))
-    stays: list[list[int]] = []
-    for start, end in zip(edges[::2], edges[1::2] - 1, strict=True):
-        if stays and time[start] - time[stays[-1][1]] <= 2.0:
+    runs = [[start, end] for start, end in zip(edges[::2], edges[1::2] - 1, strict=True)]
+    stays = runs[:1]
+    for start, end in runs[1:]:
+        if time[start] - time[stays[-1][1]] <= 2.0:
             stays[-1][1] = end
         else:
             stays.append([start, end])
-    kept = [stay for stay in stays if time[stay[1]] - time[stay[0]] >= 2.0 or depth[stay[0] : stay[1] + 1].max() >= 0.3]
-    return np.array([[time[start], time[end]] for start, end in kept]).reshape(-1, 2)
+    told = [(time[start], time[end], depth[start : end + 1].max()) for start, end in stays]
+    gaps = [time[start] - time[end] for (_, end), (start, _) in pairwise(runs)]
+    near = [abs(gap - 2) < 0.11 for gap in gaps]
+    near += [abs(end - start - 2) < 0.11 or abs(deep - 0.3) < 0.02 for start, end, deep in told]
+    kept = [(start, end) for start, end, deep in told if end - start >= 2.0 or deep >= 0.3]
+    return None if any(near) else np.array(kept).reshape(-1, 2)
 
 
 def test_zone_visits_are_the_geometry_of_the_way():
-    fine = simulate_store_day(shoppers=15, hours=0.4, step=0.05, staff=1, seed=3)
+    fine = simulate_store_day(shoppers=20, hours=0.4, step=0.05, staff=1, seed=3)
+    points, compared, unclear = shapely.points(fine.tracks[["x", "y"]].to_numpy()), 0, 0
     for name, corners in fine.plan.zones.items():
         zone = shapely.Polygon(corners)
-        points = shapely.points(fine.tracks[["x", "y"]].to_numpy())
-        rows = fine.tracks.assign(inside=shapely.contains(zone, points), depth=shapely.distance(points, zone.exterior))
-        rows.loc[~rows["inside"], "depth"] = 0.0
-        for visit, mine in rows.groupby("visit"):
+        inside = shapely.contains(zone, points)
+        rows = fine.tracks.assign(inside=inside, depth=np.where(inside, shapely.distance(points, zone.exterior), 0))
+        for visit, mine in rows[rows["inside"].groupby(rows["visit"]).transform("any")].groupby("visit"):
             found = stays_by_sampling(*mine[["time", "inside", "depth"]].to_numpy().T)
+            if found is None:
+                unclear += 1
+                continue
             stays = fine.zone_visits.query("visit == @visit and zone == @name")
-            np.testing.assert_allclose(
-                stays[["enter", "leave"]].to_numpy(), found, atol=0.06, err_msg=f"{visit} {name}"
-            )
-    assert len(fine.zone_visits) > 60
+            np.testing.assert_allclose(stays[["enter", "leave"]], found, rtol=0, atol=0.06, err_msg=f"{visit} {name}")
+            compared += 1
+    assert compared > 60 and unclear < compared / 5
 
 
 def test_occupancy_is_never_below_nobody_and_ends_with_who_is_inside(day):
@@ -116,7 +125,7 @@ def test_truth_does_not_depend_on_the_step():
 
 
 def test_each_store_has_a_day_of_its_own_in_whatever_order():
-    settings = {"plan": make_plan(2, cells=3, checkouts=1), "shoppers": 30, "hours": 1}
+    settings = {"plan": make_plan(2, cells=3, checkouts=1), "shoppers": 10, "hours": 0.5, "staff": 1}
     days = dict(simulate_stores(3, seed=5, **settings))
     alone = simulate_store_day(seed=(5, 2), **settings)
     pd.testing.assert_frame_equal(days[2].tracks, alone.tracks)
