@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from retailkit.simulate.visits.habits import Habits
 from retailkit.simulate.visits.layout import default_plan
@@ -84,6 +83,13 @@ class StoreDay:
     def inside(self, time: float) -> int:
         """How many have passed the door's line in, and not yet out, at a time (seconds)."""
         return int(((self.visitors["enter"] <= time) & ~(self.visitors["leave"] <= time)).sum())
+
+    def place(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Say where people truly were at any times: rows of visit and time (seconds) get x and y (metres).
+
+        Where a visit was not in the recording they are nan. For sensors that look at moments of their own.
+        """
+        return _place(self.ways, rows)
 
     def observe(self, **faults: Any) -> Observed:
         """Give what cameras make of this day; see `retailkit.simulate.visits.observe`."""
@@ -262,18 +268,29 @@ def _visitors(people: pd.DataFrame, trips: Trips, ways: pd.DataFrame, full: pd.D
 
 def _sample(ways: pd.DataFrame, step: float) -> pd.DataFrame:
     """Where everybody is at every whole multiple of the step."""
-    visit, time = ways["visit"].to_numpy(), ways["time"].to_numpy()
-    first = np.flatnonzero(np.append(True, visit[1:] != visit[:-1])[: len(visit)])
-    last = np.append(first[1:], len(visit))[: len(first)] - 1
-    low, high = np.ceil(time[first] / step - 1e-9).astype(int), np.floor(time[last] / step + 1e-9).astype(int)
+    ends = ways.groupby("visit")["time"].agg(["first", "last"])
+    low = np.ceil(ends["first"].to_numpy() / step - 1e-9).astype(int)
+    high = np.floor(ends["last"].to_numpy() / step + 1e-9).astype(int)
     number = np.maximum(high - low + 1, 0)
-    tick = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number) + np.repeat(low, number)
-    moments = tick * step
-    columns: dict[str, NDArray] = {"visit": np.repeat(visit[first], number), "time": moments}
-    ends = np.cumsum(number)
-    for axis in ("x", "y"):
-        values, parts = ways[axis].to_numpy(), []
-        for one, other, end, rows in zip(first, last + 1, ends, number, strict=True):
-            parts.append(np.interp(moments[end - rows : end], time[one:other], values[one:other]))
-        columns[axis] = np.concatenate(parts) if parts else np.empty(0)
-    return pd.DataFrame(columns)
+    tick = np.arange(number.sum()) + np.repeat(low - (np.cumsum(number) - number), number)
+    rows = pd.DataFrame({"visit": np.repeat(ends.index.to_numpy(), number), "time": tick * step})
+    return _place(ways, rows)
+
+
+def _place(ways: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Add x and y, nan outside of a visit's way, to rows of visit and time."""
+    if not len(ways) or not len(rows):
+        return rows.assign(x=np.full(len(rows), np.nan), y=np.nan)
+    visit, time = ways["visit"].to_numpy(), ways["time"].to_numpy()
+    far = 2 * (np.abs(time).max() + np.abs(rows["time"]).max() + 1)  # visits lie apart on one axis
+    who, moment = rows["visit"].to_numpy(), rows["time"].to_numpy(dtype=float)
+    step = np.clip(np.searchsorted(visit * far + time, who * far + moment, side="right") - 1, 0, len(ways) - 2)
+    for shift in (1, -1):  # the sum above is rounded, and the last knot begins no step
+        ahead = visit[step] < who if shift > 0 else (visit[step + 1] > who) | (time[step] > moment)
+        step = np.clip(step + shift * ahead, 0, len(ways) - 2)
+    share = (moment - time[step]) / np.where(visit[step] == visit[step + 1], time[step + 1] - time[step], 1.0)
+    known = (visit[step] == who) & (visit[step + 1] == who) & (share >= -1e-6) & (share <= 1 + 1e-6)
+    place = {axis: ways[axis].to_numpy() for axis in ("x", "y")}
+    return rows.assign(
+        **{axis: np.where(known, at[step] + share * (at[step + 1] - at[step]), np.nan) for axis, at in place.items()}
+    )

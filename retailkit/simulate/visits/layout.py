@@ -8,7 +8,7 @@ from retailkit.simulate.visits.plan import StorePlan
 
 WALL, GONDOLA = 0.5, 1.0  # metres: depth of shelves on the wall, and of those with two sides
 FRONT, BACK = 4.0, 1.6  # metres before and behind the aisles
-DOOR = (1.2, 3.2, 0.9)  # metres: x of both ends of the door's line, and its y
+DOOR = (1.2, 3.2, 2.2)  # metres: x of both ends of the door's line, and its y; before it people are seen coming
 PREFERENCE = {"price": -0.6, "feature": 0.8, "facing": 0.3, "none": 0.4}
 
 

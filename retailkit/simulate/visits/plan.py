@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from retailkit.simulate.visits.routes import BODY, Routes, find_routes
 
 Point = Sequence[float]
-OUTSIDE = 0.8  # metres before a door's line, where people come into the picture
+OUTSIDE = 2.0  # metres before a door's line, where people come into the picture: a counter has to see both sides
 SPACING = 0.8  # metres from one to the next in a line
 _SAME = 1e-6  # square metres of overlap that rounding may leave
 

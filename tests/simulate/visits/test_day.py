@@ -130,3 +130,18 @@ def test_each_store_has_a_day_of_its_own_in_whatever_order():
     alone = simulate_store_day(seed=(5, 2), **settings)
     pd.testing.assert_frame_equal(days[2].tracks, alone.tracks)
     assert not days[0].tracks.equals(days[1].tracks)
+
+
+def test_places_at_any_time_lie_on_the_way(day):
+    rng = np.random.default_rng(0)
+    who = rng.choice(day.visitors["visit"], 4000)
+    ends = day.visitors.set_index("visit").loc[who]
+    rows = pd.DataFrame({"visit": who, "time": rng.uniform(ends["first"], ends["last"])})
+    placed = day.place(rows)
+    for visit, mine in placed.groupby("visit"):
+        way = day.ways[day.ways["visit"] == visit]
+        for axis in ("x", "y"):
+            np.testing.assert_allclose(mine[axis], np.interp(mine["time"], way["time"], way[axis]), atol=1e-6)
+    pd.testing.assert_frame_equal(day.place(day.ways[["visit", "time"]]), day.ways)
+    lost = day.place(pd.DataFrame({"visit": [0, 0, 10**6], "time": [-5.0, 1e7, 0.0]}))
+    assert lost[["x", "y"]].isna().all(axis=None)
