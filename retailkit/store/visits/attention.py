@@ -21,7 +21,10 @@ from retailkit.lab.intervals import Estimate
 
 STAGES = ("passed", "stopped", "reached", "took", "kept")
 KINDS = ("reach", "take", "return")
+PAIR, BOTH = ("reach", "take"), "both"  # one movement, and the share of such movements that is seen whole
 LOWEST_RECALL = 0.5  # below it more is missed than seen, and correcting for it would blow up chance
+FILLS = 2  # put back more than taken: one may be a take that was missed
+TOGETHER = 2.5  # seconds: a take so soon after a reach is one movement
 Recall = float | Estimate | Mapping[str, float | Estimate]
 
 
@@ -43,7 +46,7 @@ class Funnel:
     recall : dict of Estimate
         For each kind of hand event, the share that is seen.
     events : DataFrame
-        What the stages rest on: exposure (its row), kind, probability.
+        What the stages rest on; see `stage_values`.
     """
 
     exposures: pd.DataFrame
@@ -61,17 +64,21 @@ def find_funnel(
     per: str = "cell",
     recall: Recall = 1.0,
     threshold: float | None = None,
+    together: float = TOGETHER,
+    staff: Iterable[object] = (),
 ) -> Funnel:
     """Find how far each visit went with each cell, product or zone that it was exposed to.
 
     A visit is exposed to all that lies in a zone that it was in. It *stopped* where one of its stays in that zone
-    counts as a stop, *reached* with at least one hand event of any kind, *took* with at least one take, and *kept*
-    what it took more often than it put back. An event of probability 0.7 counts 0.7: stages hold the probability
-    that they were gone through, given that events are wrong independently of each other.
+    counts as a stop, *reached* with at least one reach or take, *took* with at least one take, and *kept* what it took
+    more often than it put back. An event of probability 0.7 counts 0.7, so that stages hold expected
+    values. A reach and the take right after it are one movement, right or wrong as one; for a second movement to the
+    same place events are taken to be wrong independently of each other.
 
-    Missed events are made up for: where a share r of the events is seen, each by itself, an event of probability p
-    counts as one of probability p / r. For any number m of true and k of seen events the mean of (1 − 1/r)^k is 0^m
-    (generating function of binomial thinning; Rényi 1956), so every stage is right on average whatever m is.
+    Missed events are made up for: where a share r of the events is seen, one of probability p counts p / r. Of m true
+    events k are seen, and the mean of (1 − 1/r)^k is 0^m (binomial thinning; Rényi 1956), so that 1 − Π(1 − p / r) is
+    right on average, however often somebody reached. Kept are takes less returns, and one where that is more. Returns
+    of who puts back two more than were taken are those of somebody who fills the shelf, and set aside.
 
     >>> stays = pd.DataFrame({"visit": ["a", "b"], "zone": "tea", "dwell": [20.0, 3.0], "stopped": [True, False]})
     >>> shelf = pd.DataFrame({"cell": ["t1"], "zone": ["tea"], "product": ["assam"]})
@@ -92,11 +99,16 @@ def find_funnel(
     per : {"cell", "product", "zone"}
         What a visit is exposed to. By product, a pack put back into the product's second cell is back.
     recall : float, Estimate, or one for each kind
-        Share of the true hand events that `hands` holds; `score_hands` measures it. An Estimate's uncertainty goes
-        into every interval.
+        Share of the true hand events that `hands` holds at the right cell; `score_hands` measures it. An Estimate's
+        uncertainty goes into every interval. The key ``both`` is the share of movements, a reach and a take, of which
+        both are seen: by default the product of the two shares.
     threshold : float, optional
         Take events at least so probable as certain, and leave out the others: simpler, and biased unless right and
         wrong calls happen to cancel.
+    together : float, seconds
+        A take at most so long after a reach is one movement with it.
+    staff : visits
+        Left out, with their hand events: who fills shelves is no shopper.
 
     Raises
     ------
@@ -105,8 +117,9 @@ def find_funnel(
         or `per` or `threshold` is not what it can be.
     """
     _check_frames(zone_visits, cells, per)
-    shares = _check_recall(recall)
+    shares, staff = _check_recall(recall), set(staff)
     good, quarantine = _check_hands(hands, cells)
+    good, zone_visits = (frame[~frame["visit"].isin(staff)] for frame in (good, zone_visits))
     if threshold is not None:
         if not 0 < threshold <= 1:
             raise ValueError(f"threshold is {threshold!r}; a probability above 0, up to 1, is needed")
@@ -114,14 +127,36 @@ def find_funnel(
     exposures = _exposures(zone_visits, cells, per)
     place = pd.Series(cells[per].to_numpy(), index=cells["cell"].to_numpy())
     keys = pd.MultiIndex.from_arrays([good["visit"], place.reindex(good["cell"])])
-    rows = pd.MultiIndex.from_frame(exposures[["visit", per]]).get_indexer(keys)
-    events = good.assign(exposure=rows)
-    unplaced = events[rows < 0].assign(problem="this visit was never in the cell's zone")
-    quarantine = pd.concat([quarantine, unplaced[quarantine.columns]]).sort_values("row").reset_index(drop=True)
-    events = events.loc[rows >= 0, ["exposure", "kind", "probability"]]
+    events = good.assign(exposure=pd.MultiIndex.from_frame(exposures[["visit", per]]).get_indexer(keys))
+    problem = _implausible(events)
+    wrong = events.assign(problem=problem)[problem != ""]
+    quarantine = pd.concat([quarantine, wrong[quarantine.columns]]).sort_values("row").reset_index(drop=True)
+    events = _movements(events[problem == ""], together)
     values = {kind: share.value for kind, share in shares.items()}
     staged = exposures.assign(**stage_values(events, len(exposures), values))
     return Funnel(staged, per, quarantine, shares, events)
+
+
+def name_hands(hands: pd.DataFrame, tracks: pd.DataFrame, within: float = 2.0) -> pd.DataFrame:
+    """Give hand events the visits that their tracks have since these were joined and untangled.
+
+    Parameters
+    ----------
+    hands : DataFrame with visit, time (seconds)
+        With the names of the tracker.
+    tracks : DataFrame with visit, time (seconds), piece
+        As `clean_tracks` gives it: piece is the tracker's name.
+    within : float, seconds
+        How far the nearest moment of the track may be; without one the visit is nan, which `find_funnel` sets aside.
+    """
+    _need(tracks, "tracks", ["visit", "time", "piece"])
+    names = tracks[["time", "piece", "visit"]].sort_values("time", kind="stable")
+    events = (
+        hands.assign(row=np.arange(len(hands))).rename(columns={"visit": "piece"}).sort_values("time", kind="stable")
+    )
+    found = pd.merge_asof(events, names, on="time", by="piece", direction="nearest", tolerance=within)  # type: ignore[arg-type]
+    found = found.sort_values("row", kind="stable").reset_index(drop=True)
+    return found[hands.columns.tolist()]
 
 
 def _check_frames(zone_visits: pd.DataFrame, cells: pd.DataFrame, per: str) -> None:
@@ -134,7 +169,7 @@ def _check_frames(zone_visits: pd.DataFrame, cells: pd.DataFrame, per: str) -> N
     for name in ("dwell", "stopped"):
         if (bad := ~np.isfinite(zone_visits[name].to_numpy(dtype=float))).any():
             row = int(np.flatnonzero(bad)[0])
-            raise ValueError(f"zone_visits, row {row + 1}: {name} is {zone_visits[name].iloc[row]!r}; it must be known")
+            raise ValueError(f"zone_visits, row {row + 1}: {name} is {zone_visits[name].iloc[row]}; it must be known")
 
 
 def _need(frame: pd.DataFrame, name: str, columns: Iterable[str]) -> None:
@@ -144,12 +179,14 @@ def _need(frame: pd.DataFrame, name: str, columns: Iterable[str]) -> None:
 
 def _check_recall(recall: Recall) -> dict[str, Estimate]:
     given = dict(recall) if isinstance(recall, Mapping) else dict.fromkeys(KINDS, recall)
-    if strange := set(given) - set(KINDS):
-        raise ValueError(f"recall is given for {sorted(map(str, strange))[0]!r}; kinds are {', '.join(KINDS)}")
+    if strange := set(given) - {*KINDS, BOTH}:
+        raise ValueError(f"recall is given for {sorted(map(str, strange))[0]!r}; {', '.join(KINDS)}, {BOTH} are known")
     shares = {kind: given.get(kind, 1.0) for kind in KINDS}
     found = {kind: s if isinstance(s, Estimate) else Estimate(float(s), s, s) for kind, s in shares.items()}
+    whole = given.get(BOTH, found[PAIR[0]].value * found[PAIR[1]].value)
+    found[BOTH] = whole if isinstance(whole, Estimate) else Estimate(whole, whole, whole)
     for kind, share in found.items():
-        if not LOWEST_RECALL <= share.value <= 1:
+        if not LOWEST_RECALL ** (1 + (kind == BOTH)) <= share.value <= 1:
             raise ValueError(f"recall of {kind!r} is {share.value!r}; a share from {LOWEST_RECALL} to 1 is needed")
     return found
 
@@ -158,26 +195,65 @@ def _check_hands(hands: pd.DataFrame, cells: pd.DataFrame) -> tuple[pd.DataFrame
     """Usable hand events with their row, and those set aside with what is wrong about them."""
     _need(hands, "hands", ["visit", "time", "cell", "kind", "probability"])
     frame = hands.reset_index(drop=True).assign(row=np.arange(1, len(hands) + 1))
-    problem = pd.Series("", index=frame.index)
-    probability = frame["probability"].astype(float)
-    problem[~probability.between(0, 1)] = "probability is no number from 0 to 1: " + probability.astype(str)
-    problem[~frame["kind"].isin(KINDS)] = "kind is none of reach, take, return: " + frame["kind"].astype(str)
+    problem = np.full(len(frame), "", dtype=object)
+    probability = frame["probability"].to_numpy(dtype=float)
+    for name, bad in (
+        ("probability", ~((probability >= 0) & (probability <= 1))),
+        ("kind", ~frame["kind"].isin(KINDS)),
+    ):
+        wanted = "no number from 0 to 1" if name == "probability" else f"none of {', '.join(KINDS)}"
+        problem[bad] = [f"{name} is {wanted}: {value}" for value in frame.loc[bad, name]]
     problem[~frame["cell"].isin(cells["cell"])] = "there is no such cell"
+    problem[~np.isfinite(frame["time"].to_numpy(dtype=float))] = "time is not a number"
     problem[frame["visit"].isna()] = "no visit"
-    wrong = frame.assign(problem=problem).loc[problem != "", ["row", "visit", "time", "cell", "problem"]]
-    return frame[problem == ""], wrong
+    good = problem == ""
+    wrong = frame[~good].assign(problem=problem[~good])
+    return frame[good], wrong[["row", "visit", "time", "cell", "problem"]]
 
 
 def _exposures(zone_visits: pd.DataFrame, cells: pd.DataFrame, per: str) -> pd.DataFrame:
     """A row for each visit and thing in a zone that it was in: visit, per, zone, product, dwell, passed, stopped."""
-    stays = zone_visits[["visit", "zone", "dwell", "stopped"]].astype({"dwell": float, "stopped": float})
-    stays = stays.groupby(["visit", "zone"], sort=True, as_index=False).agg(
-        dwell=("dwell", "sum"), stopped=("stopped", "max")
-    )
-    told = [name for name in ("cell", "product", "zone")[("cell", "product", "zone").index(per) :] if name in cells]
+    order = ("cell", "product", "zone")
+    told = [name for name in order[order.index(per) :] if name in cells]
+    stays = _summed(zone_visits[["visit", "zone", "dwell", "stopped"]], "zone")
     rows = stays.merge(cells[told].drop_duplicates(), on="zone", how="inner")
-    rules = {**dict.fromkeys(told[1:], "first"), "dwell": "sum", "stopped": "max"}
-    return rows.groupby(["visit", per], sort=True, as_index=False).agg(rules).assign(passed=1.0)
+    rows = _summed(rows, per)[["visit", *told, "dwell", "stopped"]]
+    return rows.assign(passed=1.0)
+
+
+def _summed(rows: pd.DataFrame, place: str) -> pd.DataFrame:
+    """One row for each visit and place, in this order: seconds summed up, stopped where it ever was."""
+    code = rows.groupby(["visit", place], sort=True).ngroup().to_numpy()
+    number = int(code.max(initial=-1)) + 1
+    first, stopped = np.zeros(number, dtype=np.intp), np.zeros(number)
+    first[code[::-1]] = np.arange(len(rows))[::-1]
+    np.maximum.at(stopped, code, rows["stopped"].to_numpy(dtype=float))
+    dwell = np.bincount(code, rows["dwell"].to_numpy(dtype=float), minlength=number)
+    return rows.iloc[first].assign(dwell=dwell, stopped=stopped).reset_index(drop=True)
+
+
+def _implausible(events: pd.DataFrame) -> NDArray[np.object_]:
+    """What speaks against each hand event: it is out of the visit's reach, or fills the shelf, as staff do."""
+    problem = np.full(len(events), "", dtype=object)
+    row, kind = events["exposure"].to_numpy(dtype=np.intp) + 1, events["kind"].to_numpy()
+    filled = np.bincount(row, (kind == "return") * 1.0 - (kind == "take"))
+    problem[(filled[row] >= FILLS) & (kind == "return")] = (
+        f"this visit put back {FILLS} or more than it took: it fills the shelf"
+    )
+    problem[row == 0] = "this visit was never in the cell's zone"
+    return problem
+
+
+def _movements(events: pd.DataFrame, together: float) -> pd.DataFrame:
+    """Hand events by exposure and time, with `joined` for each reach whose take comes next and soon."""
+    events = events.iloc[np.lexsort([events[name].to_numpy() for name in ("row", "time", "exposure")])]
+    time, kind = events["time"].to_numpy(dtype=float), events["kind"].to_numpy()
+    same = np.ones(max(len(events) - 1, 0), dtype=bool)
+    for name in ("exposure", "cell"):
+        same &= events[name].to_numpy()[1:] == events[name].to_numpy()[:-1]
+    soon = same & (np.diff(time) <= together) & (kind[:-1] == "reach") & (kind[1:] == "take")
+    joined = np.append(soon, np.zeros(min(len(events), 1), dtype=bool))
+    return events[["exposure", "kind", "probability"]].assign(joined=joined).reset_index(drop=True)
 
 
 def stage_values(events: pd.DataFrame, number: int, recall: Mapping[str, float]) -> dict[str, NDArray[np.float64]]:
@@ -185,35 +261,49 @@ def stage_values(events: pd.DataFrame, number: int, recall: Mapping[str, float])
 
     Parameters
     ----------
-    events : DataFrame with exposure (row, from 0), kind, probability
+    events : DataFrame
+        exposure (its row, from 0), kind, probability, and joined: whether a reach and the take in the next row are one
+        movement. By exposure and time.
     number : int
         Of exposures.
     recall : share seen of each kind
     """
-    weight = (events["probability"] / events["kind"].map(recall)).to_numpy(dtype=float)
-    row, kind = events["exposure"].to_numpy(), events["kind"].to_numpy()
-    never = np.ones((2, number))
-    np.multiply.at(never[0], row, 1 - weight)
-    taken = kind == "take"
-    np.multiply.at(never[1], row[taken], 1 - weight[taken])
-    step = np.select([taken, kind == "return"], [1, -1], 0)
-    moved = step != 0
-    return {
-        "reached": 1 - never[0],
-        "took": 1 - never[1],
-        "kept": _above_zero(row[moved], step[moved], weight[moved], number),
-    }
+    row, kind = events["exposure"].to_numpy(dtype=np.intp), events["kind"].to_numpy()
+    weight = events["probability"].to_numpy(dtype=float) / events["kind"].map(recall).to_numpy(dtype=float)
+    untouched, untaken = np.ones((2, number))
+    taken, step = kind == "take", np.select([kind == "take", kind == "return"], [1, -1], 0)
+    moved, into = step != 0, step >= 0
+    np.multiply.at(untouched, row[into], 1 - _movement_weights(events, weight, recall)[into])
+    np.multiply.at(untaken, row[taken], 1 - weight[taken])
+    net = np.bincount(row, step * weight, minlength=number)
+    more = _beyond_one(row[moved], step[moved], weight[moved], number)
+    return {"reached": 1 - untouched, "took": 1 - untaken, "kept": net - more}
 
 
-def _above_zero(row: NDArray, step: NDArray, weight: NDArray, number: int) -> NDArray[np.float64]:
-    """Probability that more was taken than put back (Poisson's binomial distribution, event after event)."""
-    above = np.zeros(number)
-    if not len(row):
-        return above
+def _movement_weights(events: pd.DataFrame, weight: NDArray, recall: Mapping[str, float]) -> NDArray[np.float64]:
+    """The weight of each event as a sign of a movement; a joined reach speaks for its take as well.
+
+    A movement of a reach and a take counts 1 on average if a share `both` of them is seen whole, and one of which only
+    a part is seen counts as that part alone: (reach − both) / reach + (take − both) / take + both · w = 1. Of the two
+    events the less probable is real only if the other is.
+    """
+    found = weight.copy()
+    first = np.flatnonzero(events["joined"].to_numpy(dtype=bool))
+    pair = events["probability"].to_numpy(dtype=float)[[first, first + 1]]
+    low = pair.min(axis=0)
+    whole = 1 / recall["reach"] + 1 / recall["take"] - 1 / recall["both"]
+    rest = (pair[0] - low) / recall["reach"] + (pair[1] - low) / recall["take"]
+    found[first], found[first + 1] = low * whole + rest, 0.0
+    return found
+
+
+def _beyond_one(row: NDArray, step: NDArray, weight: NDArray, number: int) -> NDArray[np.float64]:
+    """How many more than one are kept, on average (Poisson's binomial distribution, event after event)."""
+    beyond = np.zeros(number)
     order = np.argsort(row, kind="stable")
     row, step, weight = row[order], step[order], weight[order]
     names, start, length = np.unique(row, return_index=True, return_counts=True)
-    most = int(length.max())
+    most = int(length.max(initial=0))
     chance = np.zeros((len(names), 2 * most + 1))
     chance[:, most] = 1.0  # nothing in hand
     for place in range(most):
@@ -222,5 +312,5 @@ def _above_zero(row: NDArray, step: NDArray, weight: NDArray, number: int) -> ND
         w, before = weight[event, None], chance[here]
         moved = np.where(step[event, None] > 0, np.roll(before, 1, axis=1), np.roll(before, -1, axis=1))
         chance[here] = (1 - w) * before + w * moved
-    above[names] = chance[:, most + 1 :].sum(axis=1)
-    return above
+    beyond[names] = chance[:, most + 1 :] @ np.arange(most)
+    return beyond

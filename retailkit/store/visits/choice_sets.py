@@ -130,7 +130,7 @@ def arrange(
         What is wrong, with the row or situation, and what would be accepted.
     """
     frame = _checked(choices, attributes, situation, alternative, chosen, cluster)
-    columns = _columns(frame, attributes, base or {})
+    columns = _columns(frame, attributes, alternative, base or {})
     frame = frame[[situation, alternative, chosen, *([cluster] if cluster else [])]].reset_index(drop=True)
     if outside is not None:
         frame, columns = _with_outside(frame, columns, situation, alternative, chosen, cluster, outside)
@@ -174,7 +174,9 @@ def _checked(
     return choices.reset_index(drop=True)
 
 
-def _columns(frame: pd.DataFrame, attributes: Sequence[str], base: Mapping[str, object]) -> pd.DataFrame:
+def _columns(
+    frame: pd.DataFrame, attributes: Sequence[str], alternative: str, base: Mapping[str, object]
+) -> pd.DataFrame:
     """A number for each row and coefficient; names become a column for each of their values but the base."""
     if strange := set(base) - set(attributes):
         raise ValueError(f"base names {sorted(strange)[0]!r}, which is none of the attributes {', '.join(attributes)}")
@@ -192,7 +194,8 @@ def _columns(frame: pd.DataFrame, attributes: Sequence[str], base: Mapping[str, 
         first = base.get(name, levels[0])
         if first not in levels:
             raise ValueError(f"base of {name!r} is {first!r}; it has {', '.join(map(str, levels))}")
-        parts += [(values == level).astype(float).rename(f"{name} {level}") for level in levels if level != first]
+        prefix = "" if name == alternative else f"{name} "  # an alternative's constant goes by its name
+        parts += [(values == level).astype(float).rename(f"{prefix}{level}") for level in levels if level != first]
     return pd.concat(parts, axis=1)
 
 

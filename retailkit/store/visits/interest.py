@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from retailkit.lab.intervals import Estimate, wilson
-from retailkit.store.visits.attention import KINDS, LOWEST_RECALL, STAGES, Funnel, stage_values
+from retailkit.store.visits.attention import BOTH, KINDS, LOWEST_RECALL, PAIR, STAGES, TOGETHER, Funnel, stage_values
 from retailkit.store.visits.ratios import Ratio, as_mean, as_share, ratio
 
 Groups = Sequence[Sequence[object]]
@@ -157,8 +157,9 @@ def score_hands(hands: pd.DataFrame, labelled: pd.DataFrame, within: float = 2.0
     -------
     DataFrame
         A row for each kind and measure: kind, measure, value, low, high, events. The measures are ``recall``, the share
-        of labelled events that were found (what `find_funnel` asks for); ``precision``, the share of found events that
-        are real; and ``claimed``, their mean probability, which should lie within the interval of the precision.
+        of labelled events that were found (`recall_of` makes of it what `find_funnel` asks for); ``precision``, the
+        share of found events that are real; and ``claimed``, their mean probability, which should lie within the
+        interval of the precision. Kind ``both`` is a reach and a take that are one movement; ``all`` is any.
 
     Raises
     ------
@@ -167,29 +168,67 @@ def score_hands(hands: pd.DataFrame, labelled: pd.DataFrame, within: float = 2.0
     """
     if not len(labelled):
         raise ValueError("labelled has no rows; hand events that people saw are needed")
+    found = {**_pairs(hands, labelled, within), **_pairs(_whole(hands), _whole(labelled), within, BOTH)}
     rows = []
-    for kind in KINDS:
-        seen, true = (frame[frame["kind"] == kind] for frame in (hands, labelled))
-        pairs = _pairs(seen, true, within)
-        claimed = float(seen["probability"].mean()) if len(seen) else np.nan
-        figures = {"recall": _share_of(pairs, len(true), level), "precision": _share_of(pairs, len(seen), level)}
-        figures["claimed"] = Estimate(claimed, claimed, claimed, level, len(seen))
+    for kind in (*KINDS, BOTH, "all"):
+        kinds = KINDS if kind == "all" else (kind,)
+        true, seen, both = (sum(found[one][place] for one in kinds) for place in range(3))
+        figures = {"recall": _share_of(both, true, level)}
+        if kind in KINDS:
+            claimed = float(hands.loc[hands["kind"] == kind, "probability"].mean())
+            figures["precision"] = _share_of(both, seen, level)
+            figures["claimed"] = Estimate(claimed, claimed, claimed, level, seen)
         rows += [{"kind": kind, "measure": what, **_ends(e), "events": e.units} for what, e in figures.items()]
     return pd.DataFrame(rows)
 
 
-def _pairs(seen: pd.DataFrame, true: pd.DataFrame, within: float) -> int:
-    """How many events of both lists can be paired: in order of time, the first that is near enough."""
-    theirs = dict(iter(seen.groupby(["visit", "cell"])["time"]))
-    found = 0
-    for key, times in true.groupby(["visit", "cell"])["time"]:
-        left = sorted(theirs.get(key, ()))
-        for time in sorted(times):
-            near = [other for other in left if abs(other - time) <= within]
-            if near:
-                left.remove(near[0])
-                found += 1
-    return found
+def recall_of(scores: pd.DataFrame, least: int = 30, level: float = 0.95) -> dict[str, Estimate]:
+    """Give the recalls that `score_hands` found as `find_funnel` takes them.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As `score_hands` gives it.
+    least : int
+        A kind of which fewer events were labelled takes the recall of all kinds together, as if it were seen alike.
+    """
+    rows = scores[scores["measure"] == "recall"]
+    seen = {
+        str(kind): Estimate(value, low, high, level, int(events), "events")
+        for kind, value, low, high, events in rows[["kind", "value", "low", "high", "events"]].to_numpy()
+    }
+    found = {kind: seen[kind] if seen[kind].units >= least else seen["all"] for kind in KINDS}
+    return found | ({BOTH: seen[BOTH]} if seen[BOTH].units else {})
+
+
+def _whole(hands: pd.DataFrame) -> pd.DataFrame:
+    """Movements of which both events are there: the takes that come soon after a reach."""
+    rows = hands[hands["kind"].isin(PAIR)].sort_values(["visit", "cell", "time"], kind="stable")
+    last = rows.shift()
+    same = (rows["visit"] == last["visit"]) & (rows["cell"] == last["cell"]) & (rows["time"] - last["time"] <= TOGETHER)
+    return rows[same & (rows["kind"] == "take") & (last["kind"] == "reach")]
+
+
+def _pairs(
+    seen: pd.DataFrame, true: pd.DataFrame, within: float, name: str | None = None
+) -> dict[str, tuple[int, int, int]]:
+    """Number of events labelled, seen, and in both lists, by kind, or of all by a name.
+
+    Events are paired in order of time, each with the first that is near enough.
+    """
+    keys = ["visit", "cell", "kind"]
+    left: dict[tuple, list[float]] = {}
+    for *key, time in seen.sort_values("time")[[*keys, "time"]].itertuples(index=False):
+        left.setdefault(tuple(key), []).append(time)
+    both = dict.fromkeys(KINDS, 0)
+    for *key, time in true.sort_values("time")[[*keys, "time"]].itertuples(index=False):
+        near = [other for other in left.get(tuple(key), ()) if abs(other - time) <= within]
+        if near:
+            left[tuple(key)].remove(near[0])
+            both[key[-1]] += 1
+    if name:
+        return {name: (len(true), len(seen), sum(both.values()))}
+    return {kind: (int((true["kind"] == kind).sum()), int((seen["kind"] == kind).sum()), both[kind]) for kind in KINDS}
 
 
 def _share_of(found: int, number: int, level: float) -> Estimate:
@@ -211,7 +250,7 @@ class _Part:
     seen: float  # the lowest recall
 
     def total(self, stage: str) -> float:
-        return float(self.values[stage] @ self.here)
+        return max(float(self.values[stage] @ self.here), 0.0)
 
     def ratio(self, upper: str, lower: str, all_below: bool = False) -> Ratio:
         below = np.ones_like(self.here) if all_below else self.here
@@ -243,15 +282,18 @@ def _parts(funnel: Funnel, by: str | None, groups: Groups) -> Iterator[tuple[obj
 
 
 def _moved(funnel: Funnel, values: dict[str, NDArray[np.float64]]) -> list[dict[str, NDArray[np.float64]]]:
-    """How far each measured recall's standard error moves every exposure's values."""
-    found = []
-    recall = {kind: share.value for kind, share in funnel.recall.items()}
-    for kind, share in funnel.recall.items():
-        if not share.width > 0:
-            continue
+    """How far each measured recall's standard error moves every exposure's values; one for several kinds moves all."""
+    recall, found = {kind: share.value for kind, share in funnel.recall.items()}, []
+    whole = recall[PAIR[0]] * recall[PAIR[1]]
+    derived = funnel.recall[BOTH].width == 0 and np.isclose(recall[BOTH], whole)
+    for share in dict.fromkeys(share for share in funnel.recall.values() if share.width > 0):
         error = share.width / 2 / stats.norm.ppf((1 + share.level) / 2)
-        low, high = max(share.value - error, LOWEST_RECALL), min(share.value + error, 1.0)
-        ends = [stage_values(funnel.events, len(funnel.exposures), recall | {kind: end}) for end in (low, high)]
+        low, high = max(share.value - error, LOWEST_RECALL**2), min(share.value + error, 1.0)
+        ends = []
+        for end in (low, high):
+            there = recall | {kind: end for kind, other in funnel.recall.items() if other == share}
+            there |= {BOTH: there[PAIR[0]] * there[PAIR[1]]} if derived else {}
+            ends.append(stage_values(funnel.events, len(funnel.exposures), there))
         slope = {stage: (ends[1][stage] - ends[0][stage]) / (high - low) * error for stage in ends[0]}
         found.append({name: slope.get(name, np.zeros(len(array))) for name, array in values.items()})
     return found
