@@ -9,7 +9,7 @@ Peers run as they are, fed the foot points themselves in place of a box's middle
 - ultralytics counts an identity once, ever, at its first touch of the line, and calls right or down "in";
 - supervision counts both ways; with `minimum_crossing_threshold=2` a place beyond the line must be seen twice.
 
-Rows ending in "joined and smoothed" show a peer on our cleaned tracks: what counting is worth apart from the tracks.
+Rows ending in "cleaned" show a peer on our cleaned tracks: what counting is worth apart from the tracks.
 """
 
 import argparse
@@ -26,11 +26,13 @@ from retailkit.datasets.recordings import read_recordings
 from retailkit.lab import project
 from retailkit.lab.intervals import Estimate, student
 from retailkit.simulate.camera import degrade_tracks, meetings
-from retailkit.store.visits import check_tracks, find_crossings, smooth_tracks, stitch_tracks
+from retailkit.store.visits import check_tracks, find_crossings
+from retailkit.store.visits.cleaning import clean_tracks
+from retailkit.store.visits.counts import count_crossings
 
 Line = Sequence[Sequence[float]]
-Counts = dict[str, int]  # in, out
-Counter = Callable[[pd.DataFrame, Line], Counts]
+Counts = dict[str, float]  # in, out, both
+Counter = Callable[[pd.DataFrame, Sequence[Line]], Counts]
 FOOT = 0.01  # metres: half the side of the box around a foot point
 OURS = "retailkit"
 
@@ -128,18 +130,29 @@ def _tensor(values: list[float]) -> Any:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def clean(tracks: pd.DataFrame) -> pd.DataFrame:
-    """What we do to tracks before counting."""
-    return smooth_tracks(stitch_tracks(check_tracks(tracks)[0]))
+def count_corrected(tracks: pd.DataFrame, lines: Sequence[Line]) -> Counts:
+    """Count by `count_crossings`: the bias that the camera's faults leave is estimated and taken off."""
+    named = {str(number): line for number, line in enumerate(lines)}
+    table = count_crossings(tracks, named, repetitions=10, progress=False)
+    value = table[table["line"] == "all"].set_index("direction")["value"]
+    return {way: float(value[way]) for way in ("in", "out", "both")}
+
+
+def each(count: Callable[[pd.DataFrame, Line], Counts], tracks: pd.DataFrame, lines: Sequence[Line]) -> Counts:
+    """Count line by line, and add up."""
+    counts = [count(tracks, line) for line in lines]
+    total = {way: sum(one[way] for one in counts) for way in ("in", "out")}
+    return total | {"both": sum(total.values())}
 
 
 COUNTERS: dict[str, tuple[Counter, bool]] = {  # and whether it gets our cleaned tracks
-    OURS: (count_ours, True),
-    "ultralytics ObjectCounter": (count_ultralytics, False),
-    "supervision LineZone": (count_supervision, False),
-    "supervision LineZone, threshold 2": (partial(count_supervision, threshold=2), False),
-    "ultralytics, joined and smoothed": (count_ultralytics, True),
-    "supervision, threshold 2, joined and smoothed": (partial(count_supervision, threshold=2), True),
+    OURS: (partial(each, count_ours), True),
+    "retailkit, bias taken off": (count_corrected, False),
+    "ultralytics ObjectCounter": (partial(each, count_ultralytics), False),
+    "supervision LineZone": (partial(each, count_supervision), False),
+    "supervision LineZone, threshold 2": (partial(each, partial(count_supervision, threshold=2)), False),
+    "ultralytics, cleaned": (partial(each, count_ultralytics), True),
+    "supervision, threshold 2, cleaned": (partial(each, partial(count_supervision, threshold=2)), True),
 }
 
 
@@ -180,14 +193,15 @@ def compare_counters(
     for scene, true in scenes.items():
         tracks, _ = check_tracks(true)
         lines, met = gates(tracks), meetings(tracks)
-        truth = _total([count_ours(tracks, line) for line in lines])
+        truth = each(count_ours, tracks, lines)
         spoil = partial(degrade_tracks, tracks, missed=missed, jitter=jitter, broken=broken, swapped=swapped, met=met)
         for seed in seeds:
             seen = spoil(seed=seed)
-            joined = clean(seen)
+            checked, _ = check_tracks(seen)
+            whole = clean_tracks(checked)
             for name in counters:
                 count, cleaned = COUNTERS[name]
-                counts = _total([count(joined if cleaned else seen, line) for line in lines])
+                counts = count(whole if cleaned else checked, lines)
                 rows += [
                     {"scene": scene, "counter": name, "direction": way, "truth": truth[way], "counted": counts[way]}
                     for way in truth
@@ -195,11 +209,6 @@ def compare_counters(
             bar.update()
     bar.close()
     return _summary(pd.DataFrame(rows))
-
-
-def _total(counts: Sequence[Counts]) -> Counts:
-    total = {way: sum(count[way] for count in counts) for way in ("in", "out")}
-    return total | {"both": sum(total.values())}
 
 
 def _summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -232,9 +241,9 @@ def compare_cases() -> pd.DataFrame:
     for case, (places, truth) in CASES.items():
         way = pd.DataFrame({"visit": 1, "time": 0.2 * np.arange(len(places)), "x": places, "y": 0.0})
         for name, (count, cleaned) in COUNTERS.items():
-            if name == OURS or not cleaned:
-                counts = count(way, line)
-                rows.append({"case": case, "counter": name, **counts, "right": counts == truth})
+            if name == OURS or not (cleaned or name.startswith(OURS)):
+                counts = count(way, [line])
+                rows.append({"case": case, "counter": name, **counts, "right": truth.items() <= counts.items()})
     return pd.DataFrame(rows)
 
 
