@@ -91,7 +91,7 @@ def find_choices(
         name = table.loc[twice, per].iloc[0]
         values = table.loc[table[per] == name].drop(columns=per).to_dict("records")
         raise ValueError(
-            f"{per} {name!r} has several attributes: {values}; give one row for each {per}, or agreeing ones"
+            f"{per} {_said(name)} has several attributes: {values}; give one row for each {per}, or agreeing ones"
         )
     exposures = funnel.exposures
     if among not in ("passed", "stopped"):
@@ -163,15 +163,20 @@ def _checked(
             )
     if (bad := ~choices[chosen].isin([0, 1]).to_numpy()).any():
         row = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"choices, row {row + 1}: {chosen} is {choices[chosen].iloc[row]!r}; 0 or 1 is needed")
+        raise ValueError(f"choices, row {row + 1}: {chosen} is {_said(choices[chosen].iloc[row])}; 0 or 1 is needed")
     if (twice := choices.duplicated([situation, alternative])).any():
         one = choices[twice].iloc[0]
         raise ValueError(
-            f"situation {one[situation]!r} holds {one[alternative]!r} twice; an alternative stands in a set once"
+            f"situation {_said(one[situation])} holds {_said(one[alternative])} twice; it stands in a set once"
         )
     if cluster and (mixed := choices.groupby(situation)[cluster].nunique() > 1).any():
-        raise ValueError(f"situation {mixed.idxmax()!r} has several values of {cluster!r}; it belongs to one")
+        raise ValueError(f"situation {_said(mixed.idxmax())} has several values of {cluster!r}; it belongs to one")
     return choices.reset_index(drop=True)
+
+
+def _said(value: object) -> str:
+    """A value as it would be typed, not as NumPy calls it."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _columns(
@@ -226,10 +231,10 @@ def _check_chosen(frame: pd.DataFrame, situation: str, chosen: str, outside: str
         size = int((frame[situation] == name).sum()) - (outside is not None)
         if count:
             raise ValueError(
-                f"situation {name!r}: {count} of its {size} alternatives are chosen; make it a situation for each"
+                f"situation {_said(name)}: {count} of its {size} alternatives are chosen; make it a situation for each"
             )
         raise ValueError(
-            f"situation {name!r}: none of its {size} alternatives is chosen; what was chosen must be in the set, "
+            f"situation {_said(name)}: none of its {size} alternatives is chosen; what was chosen must be in the set, "
             "or, if taking nothing is a choice, name it: outside='none'"
         )
 
