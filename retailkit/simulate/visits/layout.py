@@ -144,7 +144,8 @@ def _shelves(low: NDArray, aisle_width: float, length: float) -> list[tuple[floa
 
 
 def _obstacles(shelves: list[tuple[float, float, float, float, float]], counters: NDArray) -> pd.DataFrame:
-    gates = [(DOOR[0] - 0.1, 0.0, DOOR[0], DOOR[2], 1.5), (DOOR[1], 0.0, DOOR[1] + 0.1, DOOR[2], 1.5)]
+    # beyond the line as well, so that nobody slips round its end
+    gates = [(x, 0.0, x + 0.1, DOOR[2] + 0.6, 1.5) for x in (DOOR[0] - 0.1, DOOR[1])]
     desks = [(x, 1.0, x + 0.6, 2.0, 0.9) for x in counters[:, 0]]
     kinds = (("shelving", shelves), ("counter", desks), ("gate", gates))
     rows = [(f"{kind} {number + 1}", *row) for kind, rows in kinds for number, row in enumerate(rows)]
