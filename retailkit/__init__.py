@@ -17,6 +17,7 @@ _HOMES = {
     "start_run": "retailkit.lab.runs",
     "read_runs": "retailkit.lab.records",
     "Estimate": "retailkit.lab.intervals",
+    "load_store": "retailkit.datasets.stores",
     "train_detector": "retailkit.store.detect",
     "load_detector": "retailkit.store.detect",
     "compare_scores": "retailkit.store.score",
@@ -31,6 +32,7 @@ _ROOMS = {
     "charts": "retailkit.lab.charts",
     "intervals": "retailkit.lab.intervals",
     "render": "retailkit.lab.render",
+    "visits": "retailkit.store.visits",
 }
 __all__ = sorted([*_HOMES, *_ROOMS, "__version__"])
 

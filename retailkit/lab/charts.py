@@ -7,6 +7,7 @@
     bars          counts by name
     panels        small multiples: dots of every run, pairs joined
     photo_sheet   photographs with the labelled boxes and those found by a detector
+    heat, paths   how much happens where on a plan, and the ways between its areas
 
 Colours are those of Okabe and Ito (2008), told apart by people with any common colour blindness; shapes and line styles
 differ as well, so that nothing rests on colour alone.
@@ -18,11 +19,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from retailkit.lab.floorplan import heat, paths
 from retailkit.lab.panels import panels, said
 from retailkit.lab.photosheet import photo_sheet
 from retailkit.lab.style import INK, LINES, MARKERS, PALETTE, QUIET, Chart, canvas, style
 
-__all__ = ["PALETTE", "Chart", "band", "bars", "estimates", "histogram", "line", "panels", "photo_sheet", "style"]
+__all__ = [
+    "PALETTE", "Chart", "band", "bars", "estimates", "heat", "histogram", "line", "panels", "paths", "photo_sheet",
+    "style",
+]  # fmt: skip
 
 
 def estimates(

@@ -9,27 +9,62 @@ time (seconds), x, y (metres on the floor plan, of the feet). Every verb here ta
     count_crossings(raw, {"door": line})              # how many, and how sure that is
 """
 
-from retailkit.store.visits.cleaning import clean_tracks
+from retailkit.store.visits.attention import find_funnel
+from retailkit.store.visits.choice_sets import find_choices
+from retailkit.store.visits.cleaning import clean_tracks, describe_cleaning
 from retailkit.store.visits.counts import count_crossings
 from retailkit.store.visits.crossings import find_crossings
+from retailkit.store.visits.dwell import dwell_curve, dwell_times
+from retailkit.store.visits.flow import common_paths, heat_map, peak_hours, zone_flow
+from retailkit.store.visits.interest import funnel_table, interest_table, placebo_hands, stop_effect
 from retailkit.store.visits.occupancy import find_occupancy
+from retailkit.store.visits.oracle import as_estimate, beside_truth
+from retailkit.store.visits.preference import fit_preference
+from retailkit.store.visits.privacy import new_keys, suppress
+from retailkit.store.visits.queues import describe_queue, find_queue, queue_length
+from retailkit.store.visits.staff import guess_staff
 from retailkit.store.visits.stitching import stitch_tracks
 from retailkit.store.visits.tracks import check_tracks, smooth_tracks
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 from retailkit.store.visits.visitors import count_visitors, first_seen, learn_visitors, visitor_table
+from retailkit.store.visits.zones import check_zones, find_zone_visits
 
 __all__ = [
+    "as_estimate",
+    "beside_truth",
     "camera_error",
     "check_tracks",
+    "check_zones",
     "clean_tracks",
+    "common_paths",
     "count_crossings",
     "count_visitors",
+    "describe_cleaning",
+    "describe_queue",
+    "dwell_curve",
+    "dwell_times",
+    "find_choices",
     "find_crossings",
+    "find_funnel",
     "find_occupancy",
+    "find_queue",
+    "find_zone_visits",
     "first_seen",
+    "fit_preference",
+    "funnel_table",
+    "guess_staff",
+    "heat_map",
+    "interest_table",
     "learn_visitors",
+    "new_keys",
+    "peak_hours",
+    "placebo_hands",
+    "queue_length",
     "smooth_tracks",
     "stitch_tracks",
+    "stop_effect",
+    "suppress",
     "untangle_tracks",
     "visitor_table",
+    "zone_flow",
 ]

@@ -29,6 +29,27 @@ def clean_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     return _steady(whole, smooth_tracks(whole))
 
 
+def describe_cleaning(raw: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
+    """Say what cleaning did: a row for each fact, columns what, before, after.
+
+    Parameters
+    ----------
+    raw : DataFrame with visit, time, x, y
+        As `clean_tracks` took it.
+    clean : DataFrame
+        As `clean_tracks` gave it.
+    """
+    before, after = camera_error(raw), camera_error(clean)
+    moved = float((clean["visit"].to_numpy() != clean["piece"].to_numpy()).mean())
+    facts = [
+        ("keys", raw["visit"].nunique(), clean["visit"].nunique()),
+        ("rows", len(raw), len(clean)),
+        ("jitter of a place (metres)", round(before.jitter, 3), round(after.jitter, 3)),
+        ("rows under another key (share)", 0.0, round(moved, 3)),
+    ]
+    return pd.DataFrame(facts, columns=["what", "before", "after"])
+
+
 def _steady(raw: pd.DataFrame, smooth: pd.DataFrame) -> pd.DataFrame:
     """Give those who stand the longer mean: a line over `STILL` seconds, where it fits them as well as jitter allows.
 

@@ -60,3 +60,35 @@ def truths(store: StoreRecording) -> dict[str, float]:
         "mean wait": float(payers["wait"].mean()),
         "share who gave up": float(payers["abandoned"].mean()),
     }
+
+
+def as_estimate(table: pd.DataFrame, **where: object) -> Estimate:
+    """Take one row of a table of figures as an estimate; nan where no row is like that.
+
+    >>> waits = pd.DataFrame({"quantity": ["mean wait"], "value": [20.0], "low": [12.0], "high": [31.0]})
+    >>> print(f"{as_estimate(waits, quantity='mean wait'):.0f}")
+    20 (95 % interval 12 to 31)
+
+    Parameters
+    ----------
+    table : DataFrame with value, low, high
+        Where it has them, level, units and unit_name as well.
+    **where
+        Columns and what they must say.
+
+    Raises
+    ------
+    ValueError
+        Several rows are like that.
+    """
+    rows = table
+    for column, wanted in where.items():
+        rows = rows[rows[column] == wanted]
+    if len(rows) > 1:
+        raise ValueError(f"{len(rows)} rows are {where}; one is needed")
+    if not len(rows):
+        return Estimate(np.nan, np.nan, np.nan)
+    row = rows.iloc[0]
+    value, low, high = (float(row[name]) for name in ("value", "low", "high"))
+    units, kind = int(row.get("units", 0)), str(row.get("unit_name", "units"))
+    return Estimate(value, low, high, float(row.get("level", 0.95)), units, kind)
