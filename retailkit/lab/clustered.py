@@ -47,8 +47,37 @@ def _unbend(reach: float, skew: float) -> float:
     return float(3 / skew * (np.cbrt(1 + skew * (reach - skew / 6)) - 1)) if abs(skew) > 1e-6 else reach
 
 
+def clustered_mean(
+    values: ArrayLike,
+    groups: ArrayLike,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    unit_name: str = "groups",
+) -> Estimate:
+    """Estimate a mean of values of which those of one group may resemble each other.
+
+    >>> print(clustered_mean([4.0, 6.0, 5.0, 9.0], ["a", "a", "b", "c"]).value)
+    6.0
+
+    Parameters
+    ----------
+    values, groups : arrays (rows,)
+    weights : array (rows,), optional
+        How many each row stands for; rows of weight 0 are left out.
+    level : float, 0 to 1
+    unit_name : str
+    """
+    value, off, _ = _by_group(values, groups, weights)
+    low, high = skewed_ends(value, off, level)
+    return Estimate(value, low, high, level, len(off), unit_name)
+
+
 def clustered_share(
-    successes: ArrayLike, groups: ArrayLike, level: float = 0.95, unit_name: str = "groups"
+    successes: ArrayLike,
+    groups: ArrayLike,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    unit_name: str = "groups",
 ) -> Estimate:
     """Estimate a share from yes-or-no trials of which those of one group may resemble each other.
 
@@ -56,16 +85,40 @@ def clustered_share(
     0.500 (95 % interval 0.150 to 0.850)
 
     Wilson (1927), by the number of independent trials that they are worth (Korn & Graubard 1998): all of them where
-    rows of one group resemble each other no more than others, the number of groups where they are all alike.
+    rows of one group resemble each other no more than others, the number of groups where they are all alike; less where
+    a few groups hold most rows.
+
+    Parameters
+    ----------
+    successes, groups : arrays (rows,)
+    weights : array (rows,), optional
+        How many each row stands for; rows of weight 0 are left out.
+    level : float, 0 to 1
+    unit_name : str
     """
-    hits = np.asarray(successes, dtype=float)
-    if not len(hits):
+    share, off, size = _by_group(successes, groups, weights)
+    if not len(size):
         return Estimate(np.nan, np.nan, np.nan, level, 0, unit_name)
-    codes, number = group_codes(groups)
-    share = float(hits.mean())
-    off = np.bincount(codes, hits - share, minlength=number)
-    alike = (off**2).sum() / max(share * (1 - share) * len(hits), 1e-300) if 0 < share < 1 else len(hits) / number
-    return effective_wilson(share, len(hits) / max(alike, 1.0), level, number, unit_name)
+    kept = np.ones(len(np.asarray(successes))) if weights is None else np.asarray(weights, dtype=float)
+    rows = kept.sum() ** 2 / (kept**2).sum()
+    variance = (off**2).sum() if 0 < share < 1 else 0.0
+    trials = min(share * (1 - share) / variance, rows) if variance > 0 else float(len(size))
+    fewer = size.sum() ** 2 / (size**2).sum()  # groups of one size that would tell as much
+    short = student(level, max(round(fewer), 2)) / student(level, max(len(size), 2))
+    return effective_wilson(share, trials / max(short, 1.0) ** 2, level, len(size), unit_name)
+
+
+def _by_group(values: ArrayLike, groups: ArrayLike, weights: ArrayLike | None) -> tuple[float, NDArray, NDArray]:
+    """Weighted mean, what each group adds to it against the mean, and the weight of each group."""
+    value = np.asarray(values, dtype=float)
+    weight = np.ones(len(value)) if weights is None else np.asarray(weights, dtype=float)
+    if not weight.sum() > 0:
+        return np.nan, np.empty(0), np.empty(0)
+    codes, number = group_codes(np.asarray(groups)[weight > 0])
+    value, weight = value[weight > 0], weight[weight > 0]
+    mean = float((weight * value).sum() / weight.sum())
+    off = np.bincount(codes, weight * (value - mean), minlength=number) / weight.sum()
+    return mean, off, np.bincount(codes, weight, minlength=number)
 
 
 def effective_wilson(share: float, trials: float, level: float, units: int, unit_name: str) -> Estimate:

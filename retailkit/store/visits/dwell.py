@@ -81,10 +81,12 @@ def party_of(visits: pd.Series, groups: Groups) -> NDArray[np.intp]:
     [0, 0, 0, 2]
     """
     codes, names = pd.factorize(visits)
-    unit, index = np.arange(len(names)), pd.Index(names)
-    for group in groups:
-        places = index.get_indexer(pd.Index(list(group)))
-        unit[places[places >= 0]] = places[places >= 0].min(initial=len(names))
+    unit = np.arange(len(names))
+    members = pd.Index([visit for group in groups for visit in group])
+    place = pd.Index(names).get_indexer(members) if len(members) else np.empty(0, dtype=np.intp)
+    group = np.repeat(np.arange(len(groups)), [len(group) for group in groups])[place >= 0]
+    place = place[place >= 0]
+    unit[place] = pd.Series(place).groupby(group).transform("min")
     return unit[codes]
 
 
@@ -97,10 +99,15 @@ def _quantities(
     yield "mean dwell", mean, int(ended.sum()), len(stays)
     yield "median dwell", median, int(ended.sum()), len(stays)
     stopped = stays["stopped"].to_numpy(bool)
-    yield "share stopped", clustered_share(stopped, stays["unit"], level, told), int(stopped.sum()), len(stays)
+    yield "share stopped", clustered_share(stopped, stays["unit"], None, level, told), int(stopped.sum()), len(stays)
     people = stays.groupby("visit").agg(again=("again", "max"), unit=("unit", "first"))
     returned = people["again"].to_numpy() > 0
-    yield "share returned", clustered_share(returned, people["unit"], level, told), int(returned.sum()), len(returned)
+    yield (
+        "share returned",
+        clustered_share(returned, people["unit"], None, level, told),
+        int(returned.sum()),
+        len(returned),
+    )
 
 
 def dwell_curve(zone_visits: pd.DataFrame, groups: Groups = (), level: float = 0.95) -> pd.DataFrame:

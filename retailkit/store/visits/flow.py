@@ -72,7 +72,7 @@ def zone_flow(zone_visits: pd.DataFrame, groups: Groups = (), level: float = 0.9
     rows = []
     for start, there in steps.groupby("start", sort=True):
         for end, went in there.groupby("end", sort=True):
-            share = clustered_share(there["end"] == end, there["unit"], level)
+            share = clustered_share(there["end"] == end, there["unit"], level=level)
             rows.append((start, end, len(went), went["visit"].nunique(), share.value, share.low, share.high))
     found = pd.DataFrame(rows, columns=["start", "end", "count", "visits", "share", "low", "high"])
     return found.sort_values(["start", "count", "end"], ascending=[True, False, True]).reset_index(drop=True)
@@ -119,7 +119,7 @@ def common_paths(
         went.groupby("path").size().reset_index(name="number").sort_values(["number", "path"], ascending=[False, True])
     )
     for name, number in counts.head(top).itertuples(index=False):
-        share = clustered_share(people.isin(went["visit"][went["path"] == name]), unit, level)
+        share = clustered_share(people.isin(went["visit"][went["path"] == name]), unit, level=level)
         rows.append((name, number, share.value, share.low, share.high))
     return pd.DataFrame(rows, columns=["path", "visits", "share", "low", "high"])
 
@@ -309,7 +309,7 @@ def peak_hours(
     count, squares, parties = table.sum(axis=1)
     spread = _spread(table[0], squares / watched)
     unit = np.full(len(count), size.max(initial=1.0) * spread)
-    low, high = rate_ends(count, squares * spread, unit, level)
+    low, high = rate_ends(count, squares * spread, unit, level=level)
     return pd.DataFrame(
         {
             "start": np.arange(first, last + 1) * period, "count": count.astype(int), "parties": parties.astype(int),

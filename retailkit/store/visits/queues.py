@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.lab.clustered import effective_wilson, rate_ends, skewed_ends
+from retailkit.lab.clustered import clustered_mean, clustered_share, rate_ends
 from retailkit.lab.durations import time_until
-from retailkit.lab.intervals import Estimate, group_codes
 
 _NEEDED = ("visit", "zone", "enter", "leave", "stopped", "censored")
 COLUMNS = ["visit", "service", "join", "served", "left", "wait", "abandoned", "censored", "spell"]
@@ -146,8 +145,8 @@ def describe_queue(queue: pd.DataFrame, by: str = "spell", level: float = 0.95) 
     mean, median = time_until(begun["wait"], ended, begun[by], None, level, names)
     weight = _seen_weights(begun["wait"].to_numpy(), ended)
     lost, groups = begun["abandoned"].to_numpy(float), begun[by]
-    served = _weighted_mean(begun["wait"].to_numpy(), weight * (1 - lost), groups, level, names)
-    share = _weighted_share(lost, weight, groups, level, names)
+    served = clustered_mean(begun["wait"], groups, weight * (1 - lost), level, names)
+    share = clustered_share(lost, groups, weight, level, names)
     counts = [int(ended.sum()), int(ended.sum()), int((ended & (lost == 0)).sum()), int(ended.sum())]
     quantities = ["mean wait", "median wait", "mean wait of those served", "share abandoned"]
     rows = [
@@ -163,28 +162,6 @@ def _seen_weights(wait: NDArray[np.float64], ended: NDArray[np.bool_]) -> NDArra
     risk = len(wait) - np.searchsorted(np.sort(wait), cuts)
     seen = np.append(1.0, np.cumprod(1 - number / np.maximum(risk, 1)))
     return np.where(ended, 1 / np.maximum(seen[np.searchsorted(cuts, wait)], 1e-9), 0.0)
-
-
-def _weighted_mean(values: NDArray, weight: NDArray, groups: pd.Series, level: float, names: str) -> Estimate:
-    total = weight.sum()
-    if not total > 0:
-        return Estimate(np.nan, np.nan, np.nan, level, 0, names)
-    codes, number = group_codes(groups)
-    value = float((weight * values).sum() / total)
-    low, high = skewed_ends(value, np.bincount(codes, weight * (values - value) / total, minlength=number), level)
-    return Estimate(value, max(low, 0.0), high, level, number, names)
-
-
-def _weighted_share(hits: NDArray, weight: NDArray, groups: pd.Series, level: float, names: str) -> Estimate:
-    total, rows = weight.sum(), int((weight > 0).sum())
-    if not total > 0:
-        return Estimate(np.nan, np.nan, np.nan, level, 0, names)
-    codes, number = group_codes(groups)
-    value = float((weight * hits).sum() / total)
-    off = np.bincount(codes, weight * (hits - value) / total, minlength=number)
-    variance = (off**2).sum() * number / max(number - 1, 1)
-    trials = value * (1 - value) / variance if variance > 0 else number
-    return effective_wilson(value, min(max(trials, 1.0), rows), level, number, names)
 
 
 def queue_length(queue: pd.DataFrame, every: float = 900.0, level: float = 0.95) -> pd.DataFrame:
