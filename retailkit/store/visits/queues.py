@@ -22,6 +22,9 @@ _NEEDED = ("visit", "zone", "enter", "leave", "stopped", "censored")
 COLUMNS = ["visit", "service", "join", "served", "left", "wait", "abandoned", "censored", "spell"]
 
 
+_DESCRIBED = ["quantity", "value", "low", "high", "level", "units", "unit_name", "count", "of"]
+
+
 def find_queue(
     zone_visits: pd.DataFrame, queue: str | Sequence[str], service: str | Sequence[str], walk: float = 15.0
 ) -> pd.DataFrame:
@@ -38,7 +41,7 @@ def find_queue(
     ----------
     zone_visits : DataFrame with visit, zone, enter, leave (seconds), stopped, censored
         As `find_zone_visits` gives it.
-    queue : zone or zones where people wait
+    queue : zone or zones where people wait; empty for a store without a line, in which nobody waits
     service : zone or zones where they are served
     walk : float, seconds
         Served are those who are next seen where one is served, within this time after they left the line.
@@ -90,7 +93,7 @@ def _ends(stays: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _names(zones: str | Sequence[str]) -> list[str]:
-    return [zones] if isinstance(zones, str) else list(zones)
+    return [name for name in ([zones] if isinstance(zones, str) else zones) if name]
 
 
 def _check(zone_visits: pd.DataFrame, lines: list[str], desks: list[str], walk: float) -> None:
@@ -102,7 +105,7 @@ def _check(zone_visits: pd.DataFrame, lines: list[str], desks: list[str], walk: 
         raise ValueError(f"walk is {walk!r}: seconds from 0 up are needed")
     known = zone_visits["zone"].unique()
     for what, names in (("queue", lines), ("service", desks)):
-        if len(zone_visits) and not set(names) & set(known):
+        if len(lines) and len(zone_visits) and not set(names) & set(known):
             raise ValueError(
                 f"{what} is {names}: nobody was ever there; there are visits to {', '.join(sorted(known))}"
             )
@@ -132,6 +135,7 @@ def describe_queue(queue: pd.DataFrame, by: str = "spell", level: float = 0.95) 
     DataFrame
         quantity: ``mean wait``, ``median wait`` (seconds until served or given up), ``mean wait of those served``, and
         ``share abandoned``; value, low, high, level, units, unit_name; count (rows that it rests on) and of (rows).
+        No rows where nobody waited.
 
     Notes
     -----
@@ -139,6 +143,8 @@ def describe_queue(queue: pd.DataFrame, by: str = "spell", level: float = 0.95) 
     were cut: weighted by one over the share of waits of that length still seen (Robins & Rotnitzky 1992). Waits with an
     unknown beginning are left out.
     """
+    if not len(queue):
+        return pd.DataFrame(columns=_DESCRIBED)
     begun = queue[queue["censored"].isin(["", "end"])]
     ended = (begun["censored"] == "").to_numpy()
     names = f"{by}s"

@@ -153,3 +153,11 @@ def held(told: pd.DataFrame, truth: dict[str, float], name: str) -> None:
         print(f"{name}, {quantity} {true:.3f}: mean {rows['value'].mean():.3f}, {share}, median width {width:.3f}")
         assert abs(rows["value"].mean() - true) < 3 * error + 0.02 * true, quantity
         assert 0.92 <= share.value <= 0.98, quantity
+
+
+def test_a_store_without_a_line_has_nobody_waiting():
+    stays = pd.DataFrame(
+        {"visit": [1], "zone": ["bay"], "enter": [0.0], "leave": [9.0], "stopped": True, "censored": ""}
+    )
+    queue = find_queue(stays, "", ())
+    assert queue.empty and describe_queue(queue).empty
