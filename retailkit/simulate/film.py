@@ -13,14 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from retailkit.datasets.photos import label_text
 from retailkit.lab import project
 from retailkit.simulate import aisles, figures
 from retailkit.simulate.aisles import Block, Camera
@@ -37,6 +39,15 @@ MARKS = [(-1.3, 3.4), (1.3, 3.4), (1.3, 6.0), (-1.3, 6.0), (-1.3, 9.5), (1.3, 9.
 BEFORE, BEYOND = 1.8, 12.5  # metres: where shoppers come from, unseen below the camera, and the aisle's far end
 PACE, STEP = 1.15, 1.35  # metres per second, metres in two steps
 COUNTED = 20  # frames
+
+
+class _Scene(NamedTuple):
+    """What stays the same from frame to frame."""
+
+    room: np.ndarray
+    ways: pd.DataFrame
+    looks: dict[int, figures.Look]
+    poses: dict[int, figures.Pose]
 
 
 def make_film(
@@ -85,6 +96,33 @@ def make_film(
             _write(work, np.random.default_rng(seed), np.arange(0, seconds, 1 / rate), rate, shoppers, progress)
             work.rename(target)
     return target / "film.avi"
+
+
+def make_photos(folder: str | Path, photos: int = 100, seed: int = 0, progress: bool = True) -> None:
+    """Fill a folder with single frames of other films by the same camera, and YOLO labels, to train a detector on.
+
+    Photo i depends on (seed, i) alone; each has its own people, and eight in a row have their goods in common.
+
+    Parameters
+    ----------
+    folder : path
+        Made when missing.
+    photos, seed : int
+        How many, and which.
+    progress : bool
+        Show a bar when it takes longer than two seconds.
+    """
+    folder = Path(folder)
+    for part in ("images", "labels"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for index in tqdm(range(1, photos + 1), "drawing an aisle", delay=2, disable=not progress, unit="photo"):
+        rng = np.random.default_rng((seed, index))
+        room = _room(seed, index // 8)
+        picture, people = _draw(rng, _set_scene(rng, walk_aisle(rng, 24.0, 8), room), float(rng.uniform(2, 22)))
+        cv2.imwrite(str(folder / f"images/aisle_{index:05d}.jpg"), picture)
+        text = label_text(people.dropna(subset=["x1"]).assign(class_id=0), CAMERA.width, CAMERA.height)
+        (folder / f"labels/aisle_{index:05d}.txt").write_text(text)
+    (folder / "data.yaml").write_text("path: .\ntrain: images\nval: images\nnames:\n  0: person\n")
 
 
 def walk_aisle(rng: np.random.Generator, seconds: float, shoppers: int) -> pd.DataFrame:
@@ -138,26 +176,42 @@ def _code() -> str:
 
 def _write(work: Path, rng: np.random.Generator, times: np.ndarray, rate: float, shoppers: int, progress: bool) -> None:
     """Draw all frames into a film, and its truth beside it."""
-    blocks = _shelves(rng)
-    room = aisles.paint_room(rng, CAMERA, blocks)
-    ways = walk_aisle(rng, float(times[-1]), shoppers)
-    looks = {visit: figures.make_look(rng) for visit in ways["visit"].unique()}
-    poses = {row: figures.standing(rng) for row in ways.index}
+    room = aisles.paint_room(rng, CAMERA, _shelves(rng))
+    scene = _set_scene(rng, walk_aisle(rng, float(times[-1]), shoppers), room)
     size = (CAMERA.width, CAMERA.height)
     film = cv2.VideoWriter(str(work / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), rate, size)
     truth = []
     bar = tqdm(times, "drawing a film", delay=2, leave=False, unit="frame", disable=not progress)
     for frame, time in enumerate(bar):
-        there = _there(ways, float(time))
-        people = [_person(one, looks, poses) for one in there]
-        canvas = room.copy()
-        boxes = paint_people(canvas, CAMERA, [], people, light=0.85).set_index("person")  # no shelf stands before them
-        grain = rng.normal(0, 3, canvas.shape[:2])[..., None]
-        film.write(np.clip(canvas[..., ::-1] + grain, 0, 255).astype(np.uint8))
-        places = pd.DataFrame(there, columns=["visit", "x", "y"])
-        truth.append(places.join(boxes).assign(frame=frame, time=time))
+        picture, people = _draw(rng, scene, float(time))
+        film.write(picture)
+        truth.append(people.assign(frame=frame, time=time))
     film.release()
     _write_truth(work, pd.concat(truth, ignore_index=True), len(times))
+
+
+@lru_cache(maxsize=2)
+def _room(*seed: int) -> np.ndarray:
+    """An aisle without people; painting its goods takes longer than painting people."""
+    rng = np.random.default_rng(seed)
+    return aisles.paint_room(rng, CAMERA, _shelves(rng))
+
+
+def _set_scene(rng: np.random.Generator, ways: pd.DataFrame, room: np.ndarray) -> _Scene:
+    """Dress everybody."""
+    looks = {int(visit): figures.make_look(rng) for visit in ways["visit"].unique()}
+    return _Scene(room, ways, looks, {int(row): figures.standing(rng) for row in ways.index})
+
+
+def _draw(rng: np.random.Generator, scene: _Scene, time: float) -> tuple[np.ndarray, pd.DataFrame]:
+    """One frame, BGR, and who is in it: visit, x, y (metres), x1, y1, x2, y2 (pixels, nan for whom nobody sees)."""
+    there = _there(scene.ways, time)
+    canvas = scene.room.copy()
+    people = [_person(one, scene.looks, scene.poses) for one in there]
+    boxes = paint_people(canvas, CAMERA, [], people, light=0.85).set_index("person")  # no shelf stands before them
+    grain = rng.normal(0, 3, canvas.shape[:2])[..., None]
+    places = pd.DataFrame(there, columns=["visit", "x", "y"])
+    return np.clip(canvas[..., ::-1] + grain, 0, 255).astype(np.uint8), places.join(boxes)
 
 
 def _write_truth(work: Path, table: pd.DataFrame, frames: int) -> None:
@@ -172,6 +226,7 @@ def _write_truth(work: Path, table: pd.DataFrame, frames: int) -> None:
     plan = {
         "pixels": pixels.tolist(), "metres": MARKS, "line": LINE, "zones": ZONES,
         "note": "The marks on the floor were measured exactly and read off the picture to whole pixels.",
+        "licence": "AGPL-3.0-or-later", "shareable": True,
     }  # fmt: skip
     (work / "film.plan.json").write_text(json.dumps(plan, indent=1))
 

@@ -12,6 +12,7 @@ hand). They are looked for next to the film, then in the project's ``datasets``,
 
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,9 +45,9 @@ class Film:
     times : array (frames,), seconds
         When each frame begins.
     licence : str
-        Of the card of the folder that it lies in; empty where there is none.
+        Of the card of the folder that it lies in, or as its plan says; empty where nobody has said.
     shareable : bool
-        May its frames be shown to others?
+        May its frames be shown to others? Where nobody has said so, they may not.
     """
 
     path: Path
@@ -87,6 +88,11 @@ class Film:
         """Frames counted by hand; a DataError where nobody has."""
         return read_counted(_beside(self.path, ".counted.csv", "frames counted by hand"), len(self.times))
 
+    @property
+    def least(self) -> int:
+        """How many people a cell of a table must hold to be shown: 11, or 1 where all may see the film itself."""
+        return 1 if self.shareable else 11
+
     def profile(self) -> dict[str, Any]:
         """Give plain facts for the record."""
         size = {"width": self.width, "height": self.height}
@@ -115,8 +121,7 @@ def open_film(name: str | Path) -> Film:
     times, size = _times(path)
     if not len(times):
         raise DataError(f"{path} holds no frame that can be read")
-    known = _card(path)
-    return Film(path, *size, times, known.licence if known else "", bool(known and known.shareable))
+    return Film(path, *size, times, *_terms(path))
 
 
 def read_frames(film: Film | Path | str, frames: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
@@ -210,13 +215,19 @@ def _beside(path: Path, suffix: str, what: str) -> Path:
     raise DataError(f"nobody has written down {what} for {path.name}: put {path.stem}{suffix} next to it")
 
 
-def _card(path: Path) -> Any:
-    """The card of the folder that a film lies in, where that is the folder the card speaks of."""
+def _terms(path: Path) -> tuple[str, bool]:
+    """Licence, and leave to show frames: by the card of the folder, or else by the plan that lies next to the film."""
     try:
         known = card(path.parent.name)
+        if project.find_data(known.name) == path.parent.resolve():
+            return known.licence, known.shareable
     except DataError:
-        return None
-    return known if project.find_data(known.name) == path.parent.resolve() else None
+        pass
+    try:
+        told = json.loads(path.with_name(path.stem + ".plan.json").read_text(encoding="utf-8"))
+        return str(told.get("licence", "")), told.get("shareable") is True
+    except (OSError, ValueError, AttributeError):
+        return "", False
 
 
 def _times(path: Path) -> tuple[NDArray[np.float64], tuple[int, int]]:
