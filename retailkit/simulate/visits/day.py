@@ -43,9 +43,9 @@ class StoreDay:
     zone_visits : DataFrame
         visit, zone, enter, leave, dwell, stopped, again, censored, depth. Times are those at which the true way cuts
         the zone's edge, one back within 2 s has not left, and a stay both under 2 s and under 0.3 m deep is a graze and
-        not here. ``stopped`` is a label of behaviour and not of speed: the party stood there on purpose for 1 s or
-        longer (at a shelf, in the line, at the checkout, staff at a task). Within a stop people may step along the
-        shelf.
+        not here. ``stopped`` is a label of behaviour and not of speed: the party stood there on purpose for half a
+        second or longer (at a shelf, in the line, at the checkout, staff at a task). Within a stop people may step
+        along the shelf.
     hands : DataFrame
         visit, time, cell, kind (reach, take, return), probability (1), product. A touch is a reach alone; a take
         follows a reach. Staff who fill a shelf ``return`` to it without having taken.

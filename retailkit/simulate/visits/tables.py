@@ -9,7 +9,7 @@ from retailkit.simulate.visits.plan import StorePlan
 from retailkit.simulate.visits.trips import Trips
 from retailkit.simulate.visits.truth import stay_in_zones
 
-STOOD = 1.0  # seconds on purpose that make a stop
+STOOD = 0.5  # seconds on purpose that make a stop
 
 
 def find_zone_truth(ways: pd.DataFrame, people: pd.DataFrame, trips: Trips, plan: StorePlan) -> pd.DataFrame:

@@ -51,10 +51,11 @@ def make_shoppers(parties: pd.DataFrame, plan: StorePlan, habits: Habits, seeds:
     """Send parties of shoppers through the store; each kind of chance has a seed of its own."""
     aims_rng, choice_rng, walk_rng, line_rng = map(np.random.default_rng, seeds)
     stands = draw_stands(draw_aims(parties, plan, habits, aims_rng), plan, habits, choice_rng)
+    stands = stands.assign(member=_deciders(parties, stands, choice_rng))
     speed = parties["speed"].to_numpy()
     legs = _shelf_legs(parties, stands, plan)
     knots, arrival = walk(legs, parties["arrival"].to_numpy(), speed, plan, walk_rng)
-    stands = stands.assign(came=arrival, member=_deciders(parties, stands, choice_rng))
+    stands = stands.assign(came=arrival)
     last = ~stands["party"].duplicated(keep="last").to_numpy()
     end = (stands["came"] + stands["hold"]).to_numpy()[last]
     place = legs["go_to"].to_numpy()[last]
@@ -105,7 +106,7 @@ _NO_LINE["checkout"] = pd.Series(dtype="str")
 
 def _legs(party: NDArray, come_from: NDArray, go_to: NDArray, hold: NDArray | float = 0.0) -> pd.DataFrame:
     legs = pd.DataFrame({"party": party, "come_from": come_from, "go_to": go_to, "hold": hold})
-    return legs.assign(along_x=np.nan, along_y=np.nan)
+    return legs.assign(along_x=np.nan, along_y=np.nan, lead=np.nan)
 
 
 def _shelf_legs(parties: pd.DataFrame, stands: pd.DataFrame, plan: StorePlan) -> pd.DataFrame:
@@ -120,7 +121,8 @@ def _shelf_legs(parties: pd.DataFrame, stands: pd.DataFrame, plan: StorePlan) ->
     ahead = plan.cells[["x", "y"]].to_numpy()[cell] - routes.points[place]
     along = np.c_[-ahead[:, 1], ahead[:, 0]] / np.maximum(np.hypot(*ahead.T), 1e-9)[:, None]
     along[cell < 0] = np.nan
-    return _legs(party, start, place, stands["hold"].to_numpy()).assign(along_x=along[:, 0], along_y=along[:, 1])
+    legs = _legs(party, start, place, stands["hold"].to_numpy())
+    return legs.assign(along_x=along[:, 0], along_y=along[:, 1], lead=stands["member"].where(cell >= 0))
 
 
 def _deciders(parties: pd.DataFrame, stands: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.intp]:

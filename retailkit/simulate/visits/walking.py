@@ -12,15 +12,14 @@ STRIDE = 0.4  # metres between the knots of a way
 SHIFT = 1.5  # seconds between the small shifts of somebody who stands
 WANDER, SWAY = 0.16, 0.05  # metres: how far ways stray from the shortest, and people from their group's way
 ROOM = 0.2  # metres that the middle of a person keeps from a shelf in any case
-KNOTS = ["party", "time", "x", "y", "along_x", "along_y", "still", "close"]
+POSE = ["along_x", "along_y", "lead"]
+KNOTS = ["party", "time", "x", "y", *POSE, "still", "close"]
 FASTEST = 2.1  # metres per second: whoever would need more to stay beside the others falls in behind
 # Sideways and backwards, in spacings: pairs abreast, three in a V, four in a U (Moussaid et al. 2010, figure 4).
-FORMATION: dict[int, list[tuple[float, float]]] = {
-    1: [(0, 0)],
-    2: [(-0.5, 0), (0.5, 0)],
-    3: [(-0.9, 0), (0, -0.35), (0.9, 0)],
-    4: [(-1.1, 0), (-0.4, -0.4), (0.4, -0.4), (1.1, 0)],
-}
+FORMATION = np.zeros((5, 4, 2))  # by size of the party and member
+FORMATION[2, :2] = [(-0.5, 0), (0.5, 0)]
+FORMATION[3, :3] = [(-0.9, 0), (0, -0.35), (0.9, 0)]
+FORMATION[4] = [(-1.1, 0), (-0.4, -0.4), (0.4, -0.4), (1.1, 0)]
 
 
 def walk(
@@ -33,7 +32,7 @@ def walk(
     ----------
     legs : DataFrame
         By party and in order: party, come_from and go_to (numbers of places), hold (seconds at its end), along_x and
-        along_y (how a group lines up there; nan: as it walked).
+        along_y (how a group lines up there; nan: as it walked), lead (the member who stands there exactly; nan: none).
     starts : array (parties,), seconds
         When each begins, by number of party.
     speed : array (parties,), metres per second
@@ -41,7 +40,7 @@ def walk(
     Returns
     -------
     knots : DataFrame
-        By party and time: party, time, x, y, along_x, along_y, still (bool: standing).
+        By party and time: party, time, x, y, along_x, along_y, lead, still (bool: standing).
     arrival : array (legs,), seconds
         When the end of each leg is reached.
     """
@@ -76,7 +75,7 @@ def _vertices(legs: pd.DataFrame, plan: StorePlan) -> tuple[pd.DataFrame, NDArra
     vertices = pd.DataFrame({"party": legs["party"].to_numpy()[leg], "x": points[:, 0], "y": points[:, 1]})
     at_end = np.zeros(len(vertices), dtype=bool)
     at_end[end] = True
-    for name in ("hold", "along_x", "along_y"):
+    for name in ("hold", *POSE):
         vertices[name] = np.where(at_end, legs[name].to_numpy()[leg], 0.0 if name == "hold" else np.nan)
     return vertices, end
 
@@ -104,7 +103,7 @@ def _knots(vertices: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:
             "party": party[vertex], "x": where[:, 0], "y": where[:, 1], "first": first,
             "pinned": stands | first | last, "still": still,
             "wait": np.where(still, (vertices["hold"].to_numpy() / np.maximum(shifts, 1))[vertex], 0.0),
-            **{name: np.where(stands, vertices[name].to_numpy()[vertex], np.nan) for name in ("along_x", "along_y")},
+            **{name: np.where(stands, vertices[name].to_numpy()[vertex], np.nan) for name in POSE},
         }
     ), index  # fmt: skip
 
@@ -173,17 +172,23 @@ def spread_out(
     member = np.arange(len(block)) - np.repeat(np.cumsum(copies) - copies, copies)
     length = lengths[block]
     index = np.arange(length.sum()) + np.repeat(rows[block] - (np.cumsum(length) - length), length)
-    formation = np.array([FORMATION[number][who] for number, who in zip(copies[block], member, strict=True)])
-    offset = spacing * np.repeat(formation.reshape(-1, 2), length, axis=0)
+    offset = np.repeat(FORMATION[copies[block], member], length, axis=0) - _lead(knots, size)[index]
+    offset *= spacing * uniform_filter1d(knots["close"].to_numpy(float), 7)[index][:, None]
     base, across = knots[["x", "y"]].to_numpy()[index], side[index]
     back = np.c_[across[:, 1], -across[:, 0]]
-    offset *= uniform_filter1d(knots["close"].to_numpy(float), 7)[index][:, None]
     wish = offset[:, :1] * across + offset[:, 1:] * back + SWAY * _slow_noise(len(index), rng, 5)
     frame = pd.DataFrame(
         {"party": party[index], "member": np.repeat(member, length), "time": knots["time"].to_numpy()[index]}
     )
     place = base + _keep_up(base, wish * _room(base, wish, plan)[:, None], frame)
     return frame.assign(x=place[:, 0], y=place[:, 1])
+
+
+def _lead(knots: pd.DataFrame, size: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Where in its formation a party has the member whose hands are at work: that one stands in its middle's stead."""
+    lead = knots["lead"].to_numpy(float)
+    offset = FORMATION[size[knots["party"]], np.where(np.isnan(lead), 0, lead).astype(int)]
+    return uniform_filter1d(np.where(np.isnan(lead)[:, None], 0.0, offset), 3, axis=0)
 
 
 def _keep_up(base: NDArray, wish: NDArray, frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -207,7 +212,7 @@ def _side(knots: pd.DataFrame) -> NDArray[np.float64]:
     length = np.hypot(*step.T)
     moving = on & (length > 0.02) & ~knots["still"].to_numpy()
     side = np.where(moving[:, None], np.c_[-step[:, 1], step[:, 0]] / np.maximum(length, 1e-9)[:, None], np.nan)
-    posed = knots[["along_x", "along_y"]].to_numpy()
+    posed = knots[POSE[:2]].to_numpy()
     side = np.where(np.isnan(posed), side, posed)
     side = pd.DataFrame(side).groupby(party).ffill().groupby(party).bfill().fillna(0.0).to_numpy()
     flips = np.where((side[1:] * side[:-1]).sum(axis=1) < 0, -1.0, 1.0)

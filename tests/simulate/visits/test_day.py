@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pytest
 import shapely
 
 from retailkit.simulate.visits import make_plan, simulate_store_day, simulate_stores
@@ -22,9 +23,12 @@ def test_nobody_runs(day):
     assert (np.hypot(step["x"], step["y"]) / step["time"]).max() < 2.5
 
 
+def hands_of_shoppers(day):
+    return day.hands[day.hands["visit"].isin(day.visitors["visit"][day.visitors["kind"] == "shopper"])]
+
+
 def test_every_take_follows_a_reach_for_the_same_cell(day):
-    shoppers = day.visitors["visit"][day.visitors["kind"] == "shopper"]
-    hands = day.hands[day.hands["visit"].isin(shoppers)]
+    hands = hands_of_shoppers(day)
     before = hands.shift()
     takes = hands[hands["kind"] == "take"]
     assert len(takes) > 100 and (before.loc[takes.index, "kind"] == "reach").all()
@@ -37,12 +41,14 @@ def test_hands_are_within_reach_of_their_cell(day):
     for visit, rows in hands.groupby("visit"):
         way = day.ways[day.ways["visit"] == visit]
         where = [np.interp(rows["time"], way["time"], way[axis]) for axis in ("x", "y")]
-        assert np.hypot(where[0] - rows["x"], where[1] - rows["y"]).max() < 1.1
+        assert np.hypot(where[0] - rows["x"], where[1] - rows["y"]).max() < 0.8
 
 
-def test_the_funnel_narrows_and_kept_is_takes_less_returns(day):
+@pytest.mark.parametrize("recording", [None, (0.7, 1.6)])
+def test_the_funnel_narrows_and_kept_is_takes_less_returns(recording):
+    day = simulate_store_day(shoppers=250, hours=2, groups=0.6, recording=recording, step=5.0, seed=5)
     stages = day.funnel[["passed", "stopped", "reached", "took", "kept", "bought"]].to_numpy(int)
-    assert (np.diff(stages, axis=1) <= 0).all() and stages.sum(axis=0)[-1] > 50
+    assert (np.diff(stages, axis=1) <= 0).all() and stages.sum(axis=0)[-1] > 30
     assert not day.funnel.duplicated(["visit", "cell"]).any()
     counts = day.hands.groupby(["visit", "cell"])["kind"].agg(
         lambda kinds: (kinds == "take").sum() - (kinds == "return").sum()
@@ -84,7 +90,7 @@ def test_zone_visits_are_the_geometry_of_the_way():
             stays = fine.zone_visits.query("visit == @visit and zone == @name")
             np.testing.assert_allclose(stays[["enter", "leave"]], found, rtol=0, atol=0.06, err_msg=f"{visit} {name}")
             compared += 1
-    assert compared > 60 and unclear < compared / 5
+    assert compared > 60 and unclear < compared / 3
 
 
 def test_occupancy_is_never_below_nobody_and_ends_with_who_is_inside(day):
