@@ -131,7 +131,10 @@ def _room(base: NDArray, wish: NDArray, plan: StorePlan) -> NDArray[np.float64]:
     for part in (0.25, 0.5, 0.75, 1.0):
         there = base + part * wish
         inside = ((there >= 0.05) & (there <= np.array(plan.outline) - 0.05)).all(axis=1)
+        between = is_free((there[1:] + there[:-1]) / 2, plan.walls, ROOM)  # half-way to the next knot as well
         free &= inside & is_free(there, plan.walls, ROOM)
+        free[1:] &= between
+        free[:-1] &= between
         share[free] = part
     return uniform_filter1d(minimum_filter1d(share, 5), 5)
 

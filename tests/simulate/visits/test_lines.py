@@ -1,5 +1,7 @@
 """Waits are those of queueing theory, and nobody overtakes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import factorial
@@ -71,8 +73,8 @@ def test_the_line_of_a_day_waits_as_theory_says():
     """One desk, constant service, even arrivals, endless patience: M/D/1 (Pollaczek 1930), since shopping times that
     differ by chance leave a Poisson process one (Burke 1956, for as many servers as customers)."""
     habits = Habits(peaks=(), service=60.0, service_spread=0.0, patience=1e9, speed_spread=0.0)
-    plan = default_plan()
-    plan.checkouts.drop(index=1, inplace=True)
+    both = default_plan()
+    plan = replace(both, checkouts=both.checkouts.iloc[:1])
     waits, rates = [], []
     for seed in range(10):
         day = simulate_store_day(plan, shoppers=450, hours=12, groups=0, staff=0, step=60.0, habits=habits, seed=seed)
@@ -80,11 +82,8 @@ def test_the_line_of_a_day_waits_as_theory_says():
         queue = queue[queue["join"] > 2 * 3600]
         waits.append(queue["wait"].mean())
         rates.append(len(queue) / (10 * 3600))
-    service = (
-        60
-        + plan.routes.length[plan.routes.number("slot", [0])[0], plan.routes.number("checkout", ["checkout 1"])[0]]
-        / 1.1
-    )
+    places = plan.routes.places
+    service = 60 + plan.routes.length[places["slot", 0], places["checkout", "checkout 1"]] / habits.speed
     used = np.mean(rates) * service
     through = 3.5  # seconds that one who is called at once takes to walk through the zone
     expected = used * service / (2 * (1 - used)) + through

@@ -10,6 +10,7 @@ from hypothesis import strategies as some
 
 from retailkit.simulate.visits import default_plan, make_plan, simulate_store_day
 from retailkit.simulate.visits.plan import standing_places
+from retailkit.simulate.visits.routes import is_free
 
 PLAN = default_plan()
 
@@ -50,8 +51,11 @@ def test_stores_of_any_size_can_be_walked(aisles, width, length, cells, seed):
     assert len(plan.cells) == 2 * aisles * cells and np.isfinite(plan.routes.length).all()
     shapes = [shapely.Polygon(zone) for zone in plan.zones.values()]
     assert shapely.union_all(shapes).area == pytest.approx(sum(shape.area for shape in shapes))
-    day = simulate_store_day(plan, shoppers=8, hours=0.3, staff=1, seed=seed)
+    day = simulate_store_day(plan, shoppers=25, hours=0.3, groups=0.6, staff=1, seed=seed)
     assert len(day.queue) == 0 and set(day.zone_visits["zone"]) <= set(plan.zones)
+    assert is_free(day.tracks[["x", "y"]].to_numpy(), plan.walls, 0.0).all()
+    step = day.ways.groupby("visit")[["time", "x", "y"]].diff().dropna()
+    assert (np.hypot(step["x"], step["y"]) < 2.5 * step["time"]).all()
 
 
 def test_a_second_door_is_used():
