@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.store.visits.tracks import first_rows
+from retailkit.store.visits.tracks import first_rows, spread
 
 Line = Sequence[Sequence[float]]
 Right = Callable[[slice | NDArray[np.intp]], NDArray[np.float64]]  # how far rows lie right of a line
@@ -105,7 +105,6 @@ def _changes(side: NDArray[np.int8], first: NDArray[np.intp]) -> tuple[NDArray[n
 def _last_before(right: Right, before: NDArray[np.intp], after: NDArray[np.intp]) -> NDArray[np.intp]:
     """The last row on the old side, between the rows before and after each change."""
     length = after - before
-    starts = np.cumsum(length) - length
-    rows = np.arange(length.sum()) + np.repeat(before - starts, length)
+    rows = spread(before, length)
     still = np.where(np.sign(right(rows)) == np.repeat(np.sign(right(before)), length), rows, -1)
-    return np.maximum.reduceat(still, starts) if len(starts) else starts
+    return np.maximum.reduceat(still, np.cumsum(length) - length) if len(length) else before

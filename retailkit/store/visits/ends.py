@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.store.visits.tracks import COLUMNS, first_rows
+
 LOOK = 1.4  # seconds that a line is fitted to: long enough to know the speed, short enough not to turn
+_BLOCK = 16384  # ends at once: what they need stays in the processor's cache
 
 
 def fit_ends(
@@ -31,28 +34,52 @@ def fit_ends(
         x, y, their speeds (metres per second), and the variances of a place and of a speed, in units of the variance
         of one row's place. A single row stands still, with a speed that nobody knows (infinite variance).
     """
-    time, codes = tracks["time"].to_numpy(float), pd.factorize(tracks["visit"])[0]
-    reach = int(np.ceil(LOOK / step))
+    time, x, y = (tracks[name].to_numpy(float) for name in COLUMNS[1:])
     known = np.clip(rows, 0, max(len(time) - 1, 0))
     moments = time[known] if at is None else at
-    near = rows[:, None] + side * np.arange(reach + 1)
-    valid = (near >= 0) & (near < len(time)) & ((rows >= 0) & (rows < len(time)))[:, None]
-    near = np.clip(near, 0, len(time) - 1)
-    seconds = time[near] - moments[:, None]
-    weight = (
-        valid & (codes[near] == codes[known][:, None]) & (np.abs(time[near] - time[known][:, None]) <= LOOK)
-    ) * 1.0
-    number = np.maximum(weight.sum(axis=1), 1)
-    middle = (weight * seconds).sum(axis=1) / number
-    spread = (weight * (seconds - middle[:, None]) ** 2).sum(axis=1)
+    first = first_rows(tracks["visit"])
+    edges = first if side < 0 else np.append(first[1:], len(time))[: len(first)] - 1
+    edge = edges[np.searchsorted(first, known, side="right") - 1] if len(first) else known
+    edge = np.where((rows >= 0) & (rows < len(time)), edge, known - 2 * side)  # of no row: behind it
+    result = np.empty((len(rows), 6))
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        sums = _sums(time, (x, y), known[block], edge[block], side, int(np.ceil(LOOK / step)), moments[block])
+        result[block] = _lines(*sums).T
+    return result
+
+
+def _sums(
+    time: NDArray, places: tuple[NDArray, ...], rows: NDArray, edge: NDArray, side: int, reach: int, at: NDArray
+) -> list[NDArray[np.float64]]:
+    """Sums over each row and its neighbours: how many, seconds, their squares; x, x times seconds; y the same."""
+    sums = [np.zeros(len(rows)) for _ in range(3 + 2 * len(places))]
+    for step in range(reach + 1):
+        near = np.clip(rows + side * step, 0, len(time) - 1)
+        weight = (side * (edge - rows) >= step) & (np.abs(time[near] - time[rows]) <= LOOK)
+        if not weight.any():
+            break
+        seconds = (time[near] - at) * weight
+        for total, values in zip(sums, (weight, seconds, seconds * seconds), strict=False):
+            total += values
+        for number, place in enumerate(places):
+            value = place[near] * weight
+            sums[3 + 2 * number] += value
+            sums[4 + 2 * number] += value * seconds
+    return sums
+
+
+def _lines(number: NDArray, first: NDArray, second: NDArray, *sums: NDArray) -> NDArray[np.float64]:
+    """Least-squares lines, read where seconds are 0: (6, ends)."""
+    number = np.maximum(number, 1)
+    middle = first / number
+    spread = second - number * middle**2
     moving = spread > 1e-9
     divisor = np.where(moving, spread, 1.0)
-    result = np.empty((len(rows), 6))
-    for column, name in enumerate(("x", "y")):
-        place = tracks[name].to_numpy(float)[near]
-        mean = (weight * place).sum(axis=1) / number
-        speed = (weight * place * (seconds - middle[:, None])).sum(axis=1) / divisor
-        result[:, column], result[:, 2 + column] = mean - speed * middle, speed
-    result[:, 4] = 1 / number + np.where(moving, middle**2 / divisor, 0)
-    result[:, 5] = np.where(moving, 1 / divisor, np.inf)
-    return result
+    means = [total / number for total in sums[::2]]
+    speeds = [
+        np.where(moving, (tilted - mean * first) / divisor, 0.0) for mean, tilted in zip(means, sums[1::2], strict=True)
+    ]
+    places = [mean - speed * middle for mean, speed in zip(means, speeds, strict=True)]
+    variance = 1 / number + np.where(moving, middle**2 / divisor, 0)
+    return np.stack([*places, *speeds, variance, np.where(moving, 1 / divisor, np.inf)])

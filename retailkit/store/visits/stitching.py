@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from retailkit.store.visits.ends import fit_ends
-from retailkit.store.visits.tracks import first_rows
+from retailkit.store.visits.tracks import first_rows, spread
 from retailkit.store.visits.untangling import CameraError, camera_error
 
 SLACK = 0.3  # metres per second: how much surer a short gap is than a long one
@@ -45,10 +45,13 @@ def stitch_tracks(tracks: pd.DataFrame, gap: float = 2.5, reach: float = 1.2) ->
     follows = np.arange(len(first))
     for end, start in pairs[np.argsort(tracks["time"].to_numpy()[first][pairs[:, 1]])]:  # a piece before its successor
         follows[start] = follows[end]
-    codes = np.repeat(np.arange(len(first)), np.diff(first, append=len(tracks)))
-    joined = tracks.assign(piece=tracks["visit"], visit=tracks["visit"].to_numpy()[first][follows[codes]])
-    order = np.lexsort([tracks["time"].to_numpy(), follows[codes]])
-    return joined.iloc[order].reset_index(drop=True)
+    joined = tracks.assign(piece=tracks["visit"]).reset_index(drop=True)
+    if not len(pairs):
+        return joined
+    order = np.lexsort([joined["time"].to_numpy()[first], follows])  # joined pieces follow one another
+    length = np.diff(first, append=len(joined))
+    names = joined["visit"].array[first].take(np.repeat(follows[order], length[order]))
+    return joined.iloc[spread(first[order], length[order])].assign(visit=names).reset_index(drop=True)
 
 
 def _candidates(

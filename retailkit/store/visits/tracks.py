@@ -44,7 +44,7 @@ def check_tracks(tracks: pd.DataFrame, fastest: float = FASTEST) -> tuple[pd.Dat
     _check_columns(tracks)
     frame = tracks.reset_index(drop=True)
     problems = _find_gaps(frame)
-    kept = _by_visit(frame, problems)
+    kept = by_visit(frame.drop(index=list(problems)) if problems else frame)
     kept = _set_aside(kept, _find_repeats(kept), problems)
     kept = _set_aside(kept, _find_jumps(kept, fastest), problems)
     rows = sorted(problems)
@@ -70,16 +70,15 @@ def _find_gaps(frame: pd.DataFrame) -> dict[int, str]:
     return problems | dict.fromkeys(np.flatnonzero(frame["visit"].isna()).tolist(), "no visit")
 
 
-def _by_visit(frame: pd.DataFrame, problems: dict[int, str]) -> pd.DataFrame:
-    """Rows without problems by visit, those of a visit as they were recorded; the index is kept."""
-    good = frame.drop(index=list(problems)) if problems else frame
-    codes = number_visits(good["visit"])
+def by_visit(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows by visit, those of a visit as they were; the index is kept."""
+    codes = number_visits(frame["visit"])
     if (codes[1:] >= codes[:-1]).all():
-        return good
+        return frame
     rows = np.argsort(codes.astype(np.uint16), kind="stable")  # a radix sort, which numpy has for 16 bits only
     if codes.max() >= 2**16:
         rows = rows[np.argsort((codes >> 16).astype(np.uint16)[rows], kind="stable")]
-    return good.iloc[rows]
+    return frame.iloc[rows]
 
 
 def number_visits(visit: pd.Series) -> NDArray[np.signedinteger]:
@@ -98,6 +97,16 @@ def first_rows(visit: pd.Series) -> NDArray[np.intp]:
     keys = (visit.cat.codes if isinstance(visit.dtype, pd.CategoricalDtype) else visit).array
     new = np.asarray(keys[1:] != keys[:-1], dtype=bool)
     return np.flatnonzero(np.concatenate([np.ones(min(len(keys), 1), dtype=bool), new]))
+
+
+def spread(first: NDArray[np.intp], length: NDArray[np.intp]) -> NDArray[np.intp]:
+    """All rows of stretches, one stretch after the other, from where each begins and how long it is.
+
+    >>> spread(np.array([5, 0]), np.array([2, 3]))
+    array([5, 6, 0, 1, 2])
+    """
+    starts = np.cumsum(length) - length
+    return np.arange(length.sum()) + np.repeat(first - starts, length)
 
 
 def _set_aside(kept: pd.DataFrame, found: dict[int, str], problems: dict[int, str]) -> pd.DataFrame:

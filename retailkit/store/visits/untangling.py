@@ -7,10 +7,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.store.visits.ends import fit_ends
+from retailkit.store.visits.tracks import first_rows, number_visits, spread
 
 BEAT = 0.4  # seconds: how often two tracks are compared, whatever the camera's rate
 _TURN = 0.5  # metres per second: by how much a person's velocity changes of itself within that time
 _SWAY = 0.05  # metres: by how much a person's place does
+_ENOUGH = 200_000  # rows from which the camera's errors are read
+_BLOCK = 16384  # rows at once: what they need stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -40,19 +43,31 @@ def camera_error(tracks: pd.DataFrame) -> CameraError:
     CameraError
         Zero where there are too few rows to tell.
     """
-    time = tracks["time"].to_numpy(float)
-    codes = pd.factorize(tracks["visit"])[0]
-    steps = np.diff(time)[np.diff(codes) == 0]
+    rows, visit = _sample(tracks)
+    time, place = tracks["time"].to_numpy(float)[rows], [tracks[name].to_numpy(float)[rows] for name in ("x", "y")]
+    steps = np.diff(time)[np.diff(visit) == 0]
     if not len(steps):
         return CameraError(BEAT, 0.0, 0.0)
     step = float(np.median(steps))
     due = np.maximum(np.round(steps / step), 1).sum()
-    apart = codes[3:] == codes[:-3]
-    even = apart & (np.abs(time[3:] - time[:-3] - 3 * step) < step / 10)
-    place = tracks[["x", "y"]].to_numpy(float)
-    third = (place[3:] - 3 * place[2:-1] + 3 * place[1:-2] - place[:-3])[even]
-    jitter = float(np.median(np.abs(third)) / 0.6745 / np.sqrt(20)) if len(third) else 0.0
+    even = (visit[3:] == visit[:-3]) & (np.abs(time[3:] - time[:-3] - 3 * step) < step / 10)
+    third = np.abs([(axis[3:] - 3 * axis[2:-1] + 3 * axis[1:-2] - axis[:-3])[even] for axis in place])
+    jitter = float(np.median(third) / 0.6745 / np.sqrt(20)) if third.size else 0.0
     return CameraError(step, float(1 - len(steps) / due), jitter)
+
+
+def _sample(tracks: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows that tell of the camera, and of which visit they are: all, or a hundred stretches from one end to the other.
+
+    The median of so many is sure to half a percent.
+    """
+    first, number = first_rows(tracks["visit"]), len(tracks)
+    rows = np.arange(number)
+    if number > _ENOUGH:
+        starts = np.linspace(0, number - _ENOUGH // 100, 100).astype(np.intp)
+        rows = (starts[:, None] + np.arange(_ENOUGH // 100)).ravel()
+    visit = np.searchsorted(first, rows, side="right")
+    return rows, visit + len(first) * (np.arange(len(rows)) // (_ENOUGH // 100) if number > _ENOUGH else 0)
 
 
 def untangle_tracks(tracks: pd.DataFrame, near: float = 0.9, sure: float = 3.0) -> pd.DataFrame:
@@ -82,19 +97,21 @@ def untangle_tracks(tracks: pd.DataFrame, near: float = 0.9, sure: float = 3.0) 
     one, other = close_pairs(tracks.iloc[rows], near)
     one, other = rows[one], rows[other]
     gain = _gain(tracks, error, one, other)
-    meetings = _strongest(tracks, one, other, gain, sure)
-    visit = _exchange(tracks, meetings)
-    order = np.lexsort([tracks["time"].to_numpy(), pd.factorize(visit, sort=True)[0]])
-    return tracks.assign(visit=visit).iloc[order].reset_index(drop=True)
+    return _exchange(tracks, _strongest(tracks, one, other, gain, sure))
 
 
 def _beats(tracks: pd.DataFrame) -> NDArray[np.intp]:
     """The first row of each visit in each beat."""
-    beat = np.floor(tracks["time"].to_numpy(float) / BEAT + 1e-6).astype(np.int64)
-    codes = pd.factorize(tracks["visit"])[0]
-    new = np.ones(len(tracks), dtype=bool)
-    new[1:] = (np.diff(beat) != 0) | (np.diff(codes) != 0)
+    time, new = tracks["time"].to_numpy(float), np.zeros(len(tracks), dtype=bool)
+    new[first_rows(tracks["visit"])] = True
+    for start in range(0, len(time), _BLOCK):
+        beat = _beat(time[max(start - 1, 0) : start + _BLOCK])
+        new[max(start, 1) : start + _BLOCK] |= beat[1:] != beat[:-1]
     return np.flatnonzero(new)
+
+
+def _beat(time: NDArray) -> NDArray[np.float64]:
+    return np.floor(time / BEAT + 1e-6)
 
 
 def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -103,9 +120,9 @@ def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], ND
     Rows are sorted by beat and x, and each is compared with the next ones until x is too far: linear in the rows where
     nobody crowds.
     """
-    beat = np.floor(tracks["time"].to_numpy(float) / BEAT + 1e-6).astype(np.int64)
+    beat = _beat(tracks["time"].to_numpy(float))
     x, y = tracks["x"].to_numpy(float), tracks["y"].to_numpy(float)
-    order = np.lexsort([x, beat])
+    order = np.argsort(beat * (np.ptp(x) + 1) + x) if len(x) else np.empty(0, np.intp)  # quicker than by two keys
     beat, x, y = beat[order], x[order], y[order]
     found: list[NDArray[np.intp]] = []
     left = np.arange(len(order) - 1)
@@ -141,10 +158,10 @@ def _gain(
 
 def _next(tracks: pd.DataFrame, rows: NDArray[np.intp], step: float, at: NDArray) -> NDArray[np.float64]:
     """Lines fitted to what follows each row of its visit; nan where nothing does."""
-    codes = pd.factorize(tracks["visit"])[0]
-    follows = np.minimum(rows + 1, len(codes) - 1)
+    ends = np.append(first_rows(tracks["visit"])[1:], len(tracks))
+    follows = np.minimum(rows + 1, len(tracks) - 1)
     fitted = fit_ends(tracks, follows, 1, step, at)
-    fitted[(follows == rows) | (codes[follows] != codes[rows])] = np.nan
+    fitted[ends[np.searchsorted(ends, rows, side="right")] == rows + 1] = np.nan
     return fitted
 
 
@@ -152,8 +169,9 @@ def _strongest(
     tracks: pd.DataFrame, one: NDArray[np.intp], other: NDArray[np.intp], gain: NDArray[np.float64], sure: float
 ) -> pd.DataFrame:
     """The best moment of each meeting that speaks for an exchange: one, other (codes of visits), time; by time."""
-    codes = pd.factorize(tracks["visit"])[0]
-    found = pd.DataFrame({"one": codes[one], "other": codes[other], "time": tracks["time"].to_numpy()[one]})
+    first = first_rows(tracks["visit"])
+    one_visit, other_visit = (np.searchsorted(first, rows, side="right") - 1 for rows in (one, other))
+    found = pd.DataFrame({"one": one_visit, "other": other_visit, "time": tracks["time"].to_numpy()[one]})
     found = found.assign(gain=gain).sort_values(["one", "other", "time"], kind="stable")
     fresh = found.groupby(["one", "other"])["time"].diff().fillna(np.inf) > 2.5 * BEAT
     found = found.assign(meeting=fresh.cumsum())[found["gain"] > sure]
@@ -161,15 +179,22 @@ def _strongest(
     return best.sort_values("time", kind="stable")[["one", "other", "time"]]
 
 
-def _exchange(tracks: pd.DataFrame, meetings: pd.DataFrame) -> NDArray:
-    """Keys of all rows after the exchanges, made in the order of time."""
-    codes, names = pd.factorize(tracks["visit"])
-    time = tracks["time"].to_numpy(float)
-    start = np.searchsorted(codes, np.arange(len(names) + 1))
-    holder, label = np.arange(len(names)), codes.copy()
+def _exchange(tracks: pd.DataFrame, meetings: pd.DataFrame) -> pd.DataFrame:
+    """Give the rows after each meeting the other's key, in the order of time."""
+    if not len(meetings):
+        return tracks.reset_index(drop=True)
+    time, first = tracks["time"].to_numpy(float), first_rows(tracks["visit"])
+    end = np.append(first[1:], len(time))
+    holder, label, cuts = np.arange(len(first)), np.repeat(np.arange(len(first)), end - first), []
     for one, other, moment in meetings.itertuples(index=False):
         holder[[one, other]] = holder[[other, one]]
         for visit in (one, other):
-            end = start[visit + 1]
-            label[start[visit] + np.searchsorted(time[start[visit] : end], moment, side="right") : end] = holder[visit]
-    return np.asarray(names)[label]
+            begin = first[visit] + np.searchsorted(time[first[visit] : end[visit]], moment, side="right")
+            label[begin : end[visit]] = holder[visit]
+            cuts.append([begin])
+    pieces = np.unique(np.concatenate([first, *cuts]))
+    pieces, length = pieces[pieces < len(time)], np.diff(pieces[pieces < len(time)], append=len(time))
+    keys, mine = tracks["visit"].array[first], label[pieces]
+    order = np.lexsort([time[pieces], number_visits(pd.Series(keys))[mine]])  # pieces of a key never overlap
+    names = keys.take(np.repeat(mine[order], length[order]))
+    return tracks.iloc[spread(pieces[order], length[order])].assign(visit=names).reset_index(drop=True)
