@@ -44,7 +44,7 @@ def walking_speeds(day) -> pd.DataFrame:
 
 
 def test_pairs_walk_side_by_side(day):
-    """About 0.8 m apart, across the direction in which they walk (Moussaid et al. 2010)."""
+    """Up to 0.8 m apart (Moussaid et al. 2010), less at turns and gates, and across the direction in which they walk."""
     apart, across = [], []
     for one, other in (pair for pair in day.groups if len(pair) == 2):
         both = [day.tracks[day.tracks["visit"] == visit].set_index("time")[["x", "y"]] for visit in (one, other)]
@@ -53,7 +53,7 @@ def test_pairs_walk_side_by_side(day):
         walks = length > 0.25
         apart += [np.hypot(*gap[walks].T)]
         across += [np.abs((way[walks] * gap[walks]).sum(axis=1)) / length[walks] / apart[-1]]
-    assert 0.65 < np.median(np.concatenate(apart)) < 0.85
+    assert 0.6 < np.median(np.concatenate(apart)) < 0.8 < np.quantile(np.concatenate(apart), 0.9) < 0.95
     assert np.median(np.concatenate(across)) < 0.35  # of the gap along the way
 
 
