@@ -18,8 +18,8 @@ class Habits:
     slower : float, metres per second
         Lost with each further member of a group: 0.04 to 0.08 (Moussaid et al. 2010, figure 2).
     spacing : float, metres
-        Between neighbours in a group, side by side (Moussaid et al. 2010: 0.8). Turns and gates draw them in: the median
-        of pairs that walk is about 0.66 in the default store.
+        Between neighbours in a group, side by side (Moussaid et al. 2010: 0.8). Turns and gates draw them in: the
+        median of pairs that walk is about 0.66 in the default store.
     sizes : shares of groups of 2, 3, 4
     peaks : (share of the day, width as a share of the day, height) of each rush
         Height as a multiple of the arrivals between rushes.

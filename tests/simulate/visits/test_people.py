@@ -44,7 +44,7 @@ def walking_speeds(day) -> pd.DataFrame:
 
 
 def test_pairs_walk_side_by_side(day):
-    """Up to 0.8 m apart (Moussaid et al. 2010), less at turns and gates, and across the direction in which they walk."""
+    """Up to 0.8 m apart (Moussaid et al. 2010), less at turns and gates, and across the direction of walking."""
     apart, across = [], []
     for one, other in (pair for pair in day.groups if len(pair) == 2):
         both = [day.tracks[day.tracks["visit"] == visit].set_index("time")[["x", "y"]] for visit in (one, other)]
