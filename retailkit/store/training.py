@@ -19,6 +19,7 @@ from retailkit.store.muon import Muon
 EMA_SHARE = 0.02  # the averaged weights look back over this share of the steps so far
 STAGES = ((0.5, 0.75), (1.0, 1.0))  # until this share of the budget, this share of the size
 WARM_UP = 0.05  # share of the budget in which the learning rate climbs
+CALIBRATING, FEWEST_CALIBRATING = 0.02, 64  # photographs that measure the norms: a share of those seen, and at least
 MUON_RATE = 0.03  # peak learning rate of the convolutions inside
 LAST_RATE = 0.01  # the learning rate ends at this share of its peak
 
@@ -69,9 +70,13 @@ class StockTraining(Trainer):
 
     def final_eval(self) -> None:
         """Write the averaged weights, once."""
+        self.finish()
         self.best_fitness = 0.0  # unlike `fitness`, which is None: no second copy named best.pt
         super().save_model()
         strip_optimizer(self.last)
+
+    def finish(self) -> None:
+        """Do what remains to be done to the averaged weights: nothing."""
 
 
 class SmallDataTraining(StockTraining):
@@ -110,6 +115,27 @@ class SmallDataTraining(StockTraining):
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
             group["lr"] = peak * rate
         super().optimizer_step()
+
+    def finish(self) -> None:
+        """Measure what batch normalisation subtracts and divides by, with the averaged weights (Wu & Johnson 2021).
+
+        Its running figures lag behind weights that change so fast, and are those of other, unaveraged weights.
+        """
+        photos = max(FEWEST_CALIBRATING, CALIBRATING * self.seen)
+        model = self.ema.ema.train()
+        norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the plain mean over all batches
+        with torch.no_grad():
+            for number, batch in enumerate(self.train_loader):
+                if number * self.args.batch >= photos:
+                    break
+                model(self.preprocess_batch(batch)["img"])
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        model.eval()
 
 
 def stage_size(progress: float, size: int) -> int:

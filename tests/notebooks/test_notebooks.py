@@ -15,6 +15,11 @@ from retailkit.store.detect import load_detector
 HERE = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
 READS_RUNS = ("00", "90")  # they have no answer of their own
+SHORTER = {  # `make study` takes the defaults
+    "10-shelf-detector": {"minutes": 0.6},
+    "20-customer-detector": {"minutes": 0.2, "photos": 60, "size": 96},
+}
+CLASSES = {"10-shelf-detector": {"empty", "disorganized"}, "20-customer-detector": {"person"}}
 
 
 def cells(path: Path, kind: str) -> list:
@@ -67,7 +72,7 @@ def test_a_notebook_chooses_calls_looks_and_says(notebook):
         assert not found, f"{notebook.name}: {found} in {cell.source!r} belongs in the package"
 
 
-def holds_what_a_study_holds(run_id: str, run) -> None:
+def holds_what_a_study_holds(run_id: str, run, classes: set[str]) -> None:
     """Parameters, two inputs with their digests, the figure with both ends, the curves and the weights."""
     from retailkit.lab import tracking
 
@@ -78,18 +83,17 @@ def holds_what_a_study_holds(run_id: str, run) -> None:
     assert run["metric.map50_low"] <= run["metric.map50"] <= run["metric.map50_high"]
     assert artifact_path(run_id, "figures/precision-recall.png").is_file()
     assert len(tracking.open_database().get_metric_history(run_id, "detector.box")) > 1
-    assert set(load_detector(run_id).names) == {"empty", "disorganized"}
+    assert set(load_detector(run_id).names) == classes
 
 
 @pytest.mark.parametrize("path", [*NOTEBOOKS[1:], *NOTEBOOKS[:1]], ids=names([*NOTEBOOKS[1:], *NOTEBOOKS[:1]]))
 def test_runs_top_to_bottom_in_its_quick_setting(path, shared_house):
-    shorter = {"minutes": 0.6} if path.stem == "10-shelf-detector" else {}  # `make study` takes the default
-    result = run_notebook(path, shorter, progress=False)
+    result = run_notebook(path, SHORTER.get(path.stem, {}), progress=False)
     assert result.status == "FINISHED", result.error
     run = read_runs().set_index("run_id").loc[result.run_id]
     assert Path(result.page).read_text().count("<h1") == 1
     assert artifact_path(result.run_id, f"notebook/{path.stem}.ipynb").is_file()
-    if path.stem == "10-shelf-detector":
-        holds_what_a_study_holds(result.run_id, run)
+    if path.stem in CLASSES:
+        holds_what_a_study_holds(result.run_id, run, CLASSES[path.stem])
     if not path.name.startswith(READS_RUNS):
         assert re.search(r"\d.*interval .*\d to .*\d", run["answer"])

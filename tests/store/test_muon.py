@@ -18,6 +18,19 @@ def test_orthogonal_keeps_directions_and_evens_out_their_strength(shape):
     assert (product - torch.diag_embed(product.diagonal(dim1=-2, dim2=-1))).abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("shape", [(3, 16, 144), (2, 144, 16), (1, 20, 31), (1, 20, 29)])
+def test_the_short_cut_for_wide_matrices_gives_what_plain_steps_give(shape):
+    """The reference: Newton–Schulz step by step, on matrices with singular values over six orders of magnitude."""
+    generator = torch.Generator().manual_seed(1)
+    left, _, right = torch.linalg.svd(torch.randn(shape, generator=generator), full_matrices=False)
+    matrices = left * torch.logspace(0, -6, min(shape[1:])) @ right
+    x = matrices / torch.linalg.matrix_norm(matrices, keepdim=True)
+    for _ in range(4):
+        square = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    torch.testing.assert_close(orthogonal(matrices), x, atol=2e-5, rtol=1e-4)
+
+
 def test_every_trainable_parameter_moves_and_the_loss_falls():
     torch.manual_seed(0)
     model = nn.Sequential(

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from retailkit.lab import project
@@ -83,6 +84,21 @@ def test_weights_load_with_their_names_and_the_source_stays_untouched(house, pho
     assert (curve[["box", "cls", "dfl"]] > 0).all(axis=None) and curve["minutes"].is_monotonic_increasing
     assert capsys.readouterr() == ("", "")
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["args.yaml", "last.pt"]
+
+
+def test_norms_are_those_of_the_averaged_weights(house, photos, tmp_path):
+    """After two steps a running figure would still be near its start; measured anew it is that of the photographs."""
+    weights, _ = train(photos, folder=tmp_path / "out", epochs=2, size=64, progress=False)
+    model = load(weights).model.float()
+    folder = Path(yaml.safe_load(photos.read_text())["source"]) / "images"
+    pictures = [cv2.resize(cv2.imread(str(path)), (64, 51))[..., ::-1].copy() for path in sorted(folder.iterdir())]
+    padded = [cv2.copyMakeBorder(one, 6, 7, 0, 0, cv2.BORDER_CONSTANT, value=(114, 114, 114)) for one in pictures]
+    stem = model.model[0]
+    seen = stem.conv(torch.from_numpy(np.stack(padded).transpose(0, 3, 1, 2)).float() / 255)
+    mean, deviation = seen.mean(dim=(0, 2, 3)), seen.std(dim=(0, 2, 3))
+    assert ((stem.bn.running_mean - mean).abs() < 0.3 * deviation).all()
+    assert (stem.bn.running_var.sqrt() / deviation - 1).abs().max() < 0.5
+    assert stem.bn.momentum == 0.03
 
 
 def test_minutes_end_training_and_the_learning_rate_with_it(house, photos, tmp_path, monkeypatch):
