@@ -250,4 +250,4 @@ def _paths_sentence(
     left = len(data) - len(shown)
     said = f"{quantity} between {areas} areas on a plan of {across:.1f} x {up:.1f} m: {', '.join(parts)}"
     said += f", and {len(shown) - 5} less frequent ways" if len(shown) > 5 else ""
-    return f"{said}; {left} rows are not drawn." if left else f"{said}."
+    return f"{said}; {left} more in the table are not drawn." if left else f"{said}."

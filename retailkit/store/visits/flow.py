@@ -209,15 +209,17 @@ def _grid(
     x: NDArray, y: NDArray, cell: float, extent: tuple[float, float, float, float] | None
 ) -> tuple[int, int, int, int]:
     """First column and row, and how many of both."""
+    if extent is None and not len(x):
+        return 0, 0, 0, 0
     if extent is None:
-        if not len(x):
-            return 0, 0, 0, 0
-        extent = (x.min(), y.min(), np.nextafter(x.max(), np.inf), np.nextafter(y.max(), np.inf))
-    left, low, right, high = extent
-    if not (np.isfinite(extent).all() and left < right and low < high):
-        raise ValueError(f"extent is {extent!r}: (left, low, right, high) in metres, with an area, is needed")
-    west, south = int(np.floor(left / cell + 1e-9)), int(np.floor(low / cell + 1e-9))
-    across, up = int(np.ceil(right / cell - 1e-9)) - west, int(np.ceil(high / cell - 1e-9)) - south
+        (west, east), (south, north) = ((int(np.floor(end / cell)) for end in (v.min(), v.max())) for v in (x, y))
+        across, up = east - west + 1, north - south + 1
+    else:
+        left, low, right, high = extent
+        if not (np.isfinite(extent).all() and left < right and low < high):
+            raise ValueError(f"extent is {extent!r}: (left, low, right, high) in metres, with an area, is needed")
+        west, south = int(np.floor(left / cell + 1e-9)), int(np.floor(low / cell + 1e-9))
+        across, up = int(np.ceil(right / cell - 1e-9)) - west, int(np.ceil(high / cell - 1e-9)) - south
     if across * up > _MOST_CELLS:
         raise ValueError(f"cells of {cell:g} m are {across} x {up}, over four million: are x and y in metres?")
     return west, south, across, up

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 _NAMES = ("visit", "piece")
+_LOOKS = 6  # linear programmes with aims by chance, before each cell gets one of its own
 
 
 def new_keys(*frames: pd.DataFrame, columns: Sequence[str] = _NAMES) -> list[pd.DataFrame]:
@@ -76,7 +77,7 @@ def suppress(
     >>> table = pd.DataFrame({"zone": ["milk", "tea", "wine"], "visits": [40, 25, 3], "share": [0.59, 0.37, 0.04]})
     >>> shown, note = suppress(table)
     >>> shown["visits"].tolist(), shown["suppressed"].tolist()
-    ([40.0, nan, nan], ['', 'totals', 'few'])
+    ([40.0, nan, nan], [False, True, True])
     >>> note
     '2 of 3 cells are blanked: 1 with under 11 visits, and 1 since totals would give it away.'
 
@@ -97,8 +98,8 @@ def suppress(
     Returns
     -------
     shown : DataFrame
-        The same rows; numbers blanked where the new column ``suppressed`` says ``few`` (under `least` people) or
-        ``totals`` (a further cell, since the first could be worked out).
+        The same rows, and the column suppressed: where it is True numbers are blanked, since the cell has under `least`
+        people or would give away one that has. Which of both is not told, as it would tell more than totals do.
     note : str
         How many cells are blanked and why, and which totals must be left out, since no further cell is there to blank.
 
@@ -109,8 +110,8 @@ def suppress(
 
     Notes
     -----
-    For every total, the cells blanked of it are none, or two or more with `least` people together; and no blanked cell
-    is determined by all totals at once (complementary suppression; Cox 1980).
+    Complementary suppression (Cox 1980): for all that the totals say at once, every blanked cell might hold `least`
+    people or more, as a linear programme finds (Fischetti & Salazar 2001).
     """
     groups = [[by] if isinstance(by, str) else list(by) for by in totals]
     named = {*keep, *(name for by in groups for name in by)}
@@ -123,7 +124,7 @@ def suppress(
     shown = frame.copy()
     for name in numbers:
         shown[name] = shown[name].astype(float).mask(hidden)
-    shown["suppressed"] = pd.array(np.where(few, "few", np.where(hidden, "totals", "")), dtype="str")
+    shown["suppressed"] = hidden
     return shown, _note(few, hidden, [groups[which] for which in left_out], count, least)
 
 
@@ -133,8 +134,8 @@ def _note(few: NDArray, hidden: NDArray, left_out: list[list[str]], count: str, 
     if hidden.any():
         said += f": {few.sum()} with under {least} {count}"
         said += f", and {more} since totals would give {'it' if more == 1 else 'them'} away" if more else ""
-    names = [f"by {' and '.join(by)}" if by else "over all cells" for by in left_out]
-    return f"{said}.{f' Leave out the totals {chr(44).join(names)}: they give blanked cells away.' if names else ''}"
+    names = ", ".join(f"by {' and '.join(by)}" if by else "over all cells" for by in left_out)
+    return f"{said}. Leave out the totals {names}: they give blanked cells away." if names else f"{said}."
 
 
 def _check(frame: pd.DataFrame, count: str, least: int, columns: list[str]) -> None:
@@ -164,27 +165,30 @@ def _protect(
 def _exposed(
     people: NDArray, hidden: NDArray[np.bool_], codes: list[NDArray], least: int
 ) -> tuple[int, NDArray[np.intp]] | None:
-    """The first total that gives a blanked cell away: its place in the list, and its cells."""
+    """The first total that gives a cell of few away: its place in the list, and its cells."""
     for which, code in enumerate(codes):
-        number, held = np.bincount(code[hidden]), np.bincount(code[hidden], people[hidden])
-        bad = np.flatnonzero((number == 1) | ((number > 0) & (held < least)))
+        held = np.bincount(code, people * hidden)
+        bad = np.flatnonzero((np.bincount(code, hidden) > 0) & (held < least))
         if len(bad):
             return which, np.flatnonzero(code == bad[0])
+    if len(codes) < 2 or not hidden.any() or (cell := _bounded(people, hidden, codes, least)) is None:
+        return None
+    members = [np.flatnonzero(code == code[cell]) for code in codes]
+    return next(((which, part) for which, part in enumerate(members) if not hidden[part].all()), (0, members[0]))
+
+
+def _bounded(people: NDArray, hidden: NDArray[np.bool_], codes: list[NDArray], least: int) -> int | None:
+    """A cell of few that all totals together show to be one: even the most that it might hold is too little."""
+    from scipy.optimize import linprog
+
     cells = np.flatnonzero(hidden)
-    if len(codes) < 2 or not len(cells):
-        return None
-    return _determined(cells, hidden, codes)
-
-
-def _determined(
-    cells: NDArray[np.intp], hidden: NDArray[np.bool_], codes: list[NDArray]
-) -> tuple[int, NDArray[np.intp]] | None:
-    """A total of a cell that all totals together determine: its unit vector is in the space of their rows."""
     known = np.vstack([code[cells] == value for code in codes for value in np.unique(code[cells])]).astype(float)
-    _, strength, rows = np.linalg.svd(known, full_matrices=False)
-    inside = (rows[strength > 1e-9] ** 2).sum(axis=0)
-    fixed = cells[inside > 1 - 1e-9]
-    if not len(fixed):
-        return None
-    members = [np.flatnonzero(code == code[fixed[0]]) for code in codes]
-    return next(((which, part) for which, part in enumerate(members) if not hidden[part].all()), (0, cells[:0]))
+    total = known @ people[cells]
+    settled = people[cells] >= least
+    rng = np.random.default_rng(0)
+    for _ in range(_LOOKS):  # most cells are settled by the corners of what is possible
+        settled |= linprog(rng.normal(size=len(cells)), A_eq=known, b_eq=total).x >= least - 1e-6
+    for place in np.flatnonzero(~settled):
+        if -linprog(-np.eye(len(cells))[place], A_eq=known, b_eq=total).fun < least - 1e-6:
+            return int(cells[place])
+    return None

@@ -58,8 +58,7 @@ def find_queue(
     Raises
     ------
     ValueError
-        A column is missing, a zone is both, or nobody was ever in any of the line's zones or of the service's: is the
-        name right?
+        A column is missing, a zone is both, or `walk` is below 0.
     """
     lines, desks = _names(queue), _names(service)
     _check(zone_visits, lines, desks, walk)
@@ -103,12 +102,6 @@ def _check(zone_visits: pd.DataFrame, lines: list[str], desks: list[str], walk: 
         raise ValueError(f"zone {min(both)!r} is given as queue and as service: one or the other is needed")
     if not walk >= 0:
         raise ValueError(f"walk is {walk!r}: seconds from 0 up are needed")
-    known = zone_visits["zone"].unique()
-    for what, names in (("queue", lines), ("service", desks)):
-        if len(lines) and len(zone_visits) and not set(names) & set(known):
-            raise ValueError(
-                f"{what} is {names}: nobody was ever there; there are visits to {', '.join(sorted(known))}"
-            )
 
 
 def _spells(queue: pd.DataFrame) -> NDArray[np.intp]:

@@ -45,7 +45,6 @@ def test_spells_end_where_nobody_waits():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"queue": "lane"}, r"queue is \['lane'\]: nobody was ever there; there are visits to desk, line"),
         ({"service": "line"}, "zone 'line' is given as queue and as service"),
         ({"walk": -1}, "walk is -1"),
     ],
