@@ -18,6 +18,7 @@ _HOMES = {
     "read_runs": "retailkit.lab.records",
     "Estimate": "retailkit.lab.intervals",
     "load_store": "retailkit.datasets.stores",
+    "read_choices": "retailkit.datasets.choices",
     "train_detector": "retailkit.store.detect",
     "load_detector": "retailkit.store.detect",
     "compare_scores": "retailkit.store.score",

@@ -42,6 +42,7 @@ __all__ = [
 OPENED_BY = {
     "tracks": "retailkit.datasets.recordings.read_recordings reads it",
     "video": "its files are films, to be opened by their paths below `find(name)`",
+    "choices": "retailkit.datasets.choices.read_choices reads it",
 }
 
 
@@ -166,6 +167,10 @@ def check(name: str | Path) -> str:
     known = places.card_of(name)
     if known and known.simulator and known.kind == "tracks":
         return f"{known.name} is simulated when it is loaded: {OPENED_BY['tracks']}"
+    if known and known.kind == "choices":
+        from retailkit.datasets.choices import describe_choices
+
+        return describe_choices(known.name)
     if known and known.kind in OPENED_BY:
         from retailkit.datasets.inventory import describe
 

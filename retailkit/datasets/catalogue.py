@@ -12,7 +12,7 @@ import yaml
 
 from retailkit.lab import project
 
-KINDS = ("yolo", "simulated", "tracks", "video")
+KINDS = ("yolo", "simulated", "tracks", "video", "choices")
 SIMULATORS = "retailkit.simulate."  # a card must not be able to import and run anything else
 _REQUIRED = ("name", "title", "kind", "source", "licence", "shareable")
 _PHOTOGRAPHS = ("yolo", "simulated")
@@ -32,7 +32,8 @@ class Card:
     name, title : str
         The name that `load` takes, and a line for people.
     kind : str
-        ``yolo`` (folders ``images`` and ``labels``), ``simulated``, ``tracks`` (people who walk) or ``video``.
+        ``yolo`` (folders ``images`` and ``labels``), ``simulated``, ``tracks`` (people who walk), ``video`` or
+        ``choices`` (a table of what could be had and what was taken).
     names : tuple of str
         Class names; class 0 of a label file is the first. Of photographs only.
     source, licence : str
@@ -154,7 +155,9 @@ def _check_values(path: Path, given: Card) -> None:
         and not re.fullmatch(r"[0-9a-fA-F]{64}", given.sha256),
         f"inside is {given.inside!r}; a folder within the archive is needed": given.inside.startswith(("/", "\\"))
         or ".." in re.split(r"[/\\]", given.inside),
-        f"simulator is {given.simulator!r}; '{SIMULATORS}<module>:<function>' is needed": (given.kind == "simulated" or bool(given.simulator))
+        f"simulator is {given.simulator!r}; '{SIMULATORS}<module>:<function>' is needed": (
+            given.kind == "simulated" or bool(given.simulator)
+        )
         and not re.fullmatch(re.escape(SIMULATORS) + r"\w+(\.\w+)*:\w+", given.simulator),
         f"group_by is {given.group_by!r}; a regular expression with one bracket is needed": bool(given.group_by)
         and not _has_bracket(given.group_by),

@@ -6,6 +6,7 @@ table.choices        # situation, household, alternative, chosen, and the attrib
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,16 +32,33 @@ class ChoiceTable:
     name : str
     choices : DataFrame
         situation, alternative, chosen (0 or 1), household where it is known, and an attribute in each other column.
-    folder : Path
+    folder : Path or None
         Where it was found.
     digest, source : str
+    mistaken : float
+        Share of the choices that were put down to another alternative, as far as that is known.
     """
 
     name: str
     choices: pd.DataFrame
-    folder: Path
+    folder: Path | None
     digest: str
     source: str
+    mistaken: float = 0.0
+
+    @property
+    def cluster(self) -> str | None:
+        """Whose choices hang together: the column household, or visit; None where nobody says whose they are."""
+        return next((name for name in ("household", "visit") if name in self.choices), None)
+
+    @property
+    def attributes(self) -> list[str]:
+        """What alternatives differ in: columns of numbers, and themselves where all of them are in each set."""
+        keys = ("situation", "household", "visit", "chosen")
+        numbers = [str(name) for name in self.choices.select_dtypes("number") if name not in keys]
+        sizes = self.choices.groupby("situation").size()
+        same = len(sizes) > 0 and (sizes == self.choices["alternative"].nunique()).all()
+        return [*numbers, *(["alternative"] if same else [])]
 
     def profile(self) -> dict[str, Any]:
         """Count what is in it: situations, alternatives, households (0 where nobody says whose a choice was)."""
@@ -48,17 +66,29 @@ class ChoiceTable:
         return {told: self.choices[name].nunique() if name in self.choices else 0 for told, name in kinds.items()}
 
 
-def read_choices(name: str | Path) -> ChoiceTable:
+def read_choices(name: str | Path, otherwise: pd.DataFrame | None = None, mistaken: float = 0.0) -> ChoiceTable:
     """Read a table of choices by its name below ``RETAILKIT_DATA``, or from a folder of one's own.
 
     The folder holds one table, ``.rda`` (of R) or ``.csv``, with the columns situation, alternative and chosen, or, as
     logitr names them, obsID, brand and choice; household (id) if known.
+
+    Parameters
+    ----------
+    name : str or Path
+    otherwise : DataFrame, optional
+        What to take where the name is empty: choices that are at hand already.
+    mistaken : float
+        Share of those that were put down to another alternative.
 
     Raises
     ------
     DataError
         There is no such folder, no table in it or several, or not these columns.
     """
+    if not str(name) and otherwise is not None:
+        content = pd.util.hash_pandas_object(otherwise, index=False).to_numpy().tobytes()
+        digest_ = hashlib.sha256(content).hexdigest()
+        return ChoiceTable("this store", otherwise, None, digest_, "what was kept here", mistaken)
     known = places.card_of(name)
     folder = places.place(name, known)
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".rda", ".csv"))
@@ -100,3 +130,15 @@ def _whole(frame: pd.DataFrame) -> pd.DataFrame:
     keys = [name for name in ("situation", "household", "chosen") if name in frame]
     whole = {name: int for name in keys if pd.api.types.is_numeric_dtype(frame[name]) and (frame[name] % 1 == 0).all()}
     return frame.astype(whole)
+
+
+def describe_choices(name: str | Path) -> str:
+    """Read a table of choices and say what is in it, as text to print."""
+    table = read_choices(name)
+    facts = {
+        "folder": table.folder,
+        **table.profile(),
+        "attributes": ", ".join(table.attributes),
+        "digest": table.digest,
+    }
+    return "\n".join(f"{key:24}{value}" for key, value in facts.items())

@@ -9,14 +9,28 @@ time (seconds), x, y (metres on the floor plan, of the feet). Every verb here ta
     count_crossings(raw, {"door": line})              # how many, and how sure that is
 """
 
-from retailkit.store.visits.attention import find_funnel
+from retailkit.store.visits.attention import find_funnel, name_hands
 from retailkit.store.visits.choice_sets import find_choices
 from retailkit.store.visits.cleaning import clean_tracks, describe_cleaning
 from retailkit.store.visits.counts import count_crossings
 from retailkit.store.visits.crossings import find_crossings
 from retailkit.store.visits.dwell import dwell_curve, dwell_times
 from retailkit.store.visits.flow import common_paths, heat_map, peak_hours, zone_flow
-from retailkit.store.visits.interest import funnel_table, interest_table, placebo_hands, stop_effect
+from retailkit.store.visits.funnel_truth import (
+    beside_true_funnel,
+    beside_true_preference,
+    rank_agreement,
+    watch_hands,
+)
+from retailkit.store.visits.interest import (
+    funnel_table,
+    interest_table,
+    placebo_hands,
+    recall_of,
+    score_hands,
+    stop_effect,
+    unsure_takes,
+)
 from retailkit.store.visits.occupancy import find_occupancy
 from retailkit.store.visits.oracle import as_estimate, beside_truth
 from retailkit.store.visits.preference import fit_preference
@@ -27,10 +41,13 @@ from retailkit.store.visits.stitching import stitch_tracks
 from retailkit.store.visits.tracks import check_tracks, smooth_tracks
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 from retailkit.store.visits.visitors import count_visitors, first_seen, learn_visitors, visitor_table
+from retailkit.store.visits.window_study import study_windows
 from retailkit.store.visits.zones import check_zones, find_zone_visits
 
 __all__ = [
     "as_estimate",
+    "beside_true_funnel",
+    "beside_true_preference",
     "beside_truth",
     "camera_error",
     "check_tracks",
@@ -56,15 +73,22 @@ __all__ = [
     "heat_map",
     "interest_table",
     "learn_visitors",
+    "name_hands",
     "new_keys",
     "peak_hours",
     "placebo_hands",
     "queue_length",
+    "rank_agreement",
+    "recall_of",
+    "score_hands",
     "smooth_tracks",
     "stitch_tracks",
     "stop_effect",
+    "study_windows",
     "suppress",
+    "unsure_takes",
     "untangle_tracks",
     "visitor_table",
+    "watch_hands",
     "zone_flow",
 ]

@@ -29,7 +29,10 @@ class ChoiceSets:
         Of the coefficients.
     available : bool array (situations, places)
     chosen : int array (situations,)
-        Place of what was chosen.
+        Place of what was chosen, as far as was seen.
+    seen : array (situations, places)
+        Probability that this was seen, had each alternative been chosen: 1 for what was chosen and 0 for the others,
+        where nobody errs.
     alternatives : object array (situations, places)
         None where nothing is available.
     clusters : int array (situations,)
@@ -41,6 +44,7 @@ class ChoiceSets:
     names: tuple[str, ...]
     available: NDArray[np.bool_]
     chosen: NDArray[np.intp]
+    seen: NDArray[np.float64]
     alternatives: NDArray[np.object_]
     clusters: NDArray[np.intp]
     dropped: pd.DataFrame
@@ -55,6 +59,7 @@ def find_choices(
     *,
     situation: Sequence[str] = ("visit", "zone"),
     among: str = "passed",
+    nothing: bool = True,
 ) -> pd.DataFrame:
     """Find what each visit chose among what it was exposed to: rows for `fit_preference`.
 
@@ -73,6 +78,8 @@ def find_choices(
     situation : columns of the exposures
     among : {"passed", "stopped"}
         What was in the set: all that the visit came by, or only where it stopped.
+    nothing : bool
+        Whether to give the situations in which nothing was kept, too.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def find_choices(
     sets = exposures[exposures[among] > 0].merge(table, on=per, how="left", suffixes=("", "_"))
     sets = sets.assign(kept=sets["kept"] >= SURE, number=sets.groupby(list(situation), sort=True).ngroup())
     picks = sets.loc[sets["kept"], ["number", per]].rename(columns={per: "pick"})
-    rows = sets.merge(picks, on="number", how="left")
+    rows = sets.merge(picks, on="number", how="left" if nothing else "inner")
     rows["situation"] = rows.groupby(["number", "pick"], sort=True, dropna=False).ngroup()
     chosen = (rows[per] == rows["pick"]).astype(int)
     told = {"visit": rows["visit"], "alternative": rows[per], "chosen": chosen}
@@ -119,6 +126,7 @@ def arrange(
     cluster: str | None = None,
     outside: str | None = None,
     base: Mapping[str, object] | None = None,
+    mistaken: float = 0.0,
 ) -> ChoiceSets:
     """Check choice sets and lay them out as arrays.
 
@@ -129,6 +137,8 @@ def arrange(
     ValueError
         What is wrong, with the row or situation, and what would be accepted.
     """
+    if not 0 <= mistaken < 0.5:
+        raise ValueError(f"mistaken is {mistaken!r}; a share from 0 to below 0.5 is needed")
     frame = _checked(choices, attributes, situation, alternative, chosen, cluster)
     columns = _columns(frame, attributes, alternative, base or {})
     frame = frame[[situation, alternative, chosen, *([cluster] if cluster else [])]].reset_index(drop=True)
@@ -145,7 +155,7 @@ def arrange(
         )
     order = np.argsort(pd.factorize(frame[situation])[0], kind="stable")
     frame, columns = frame.iloc[order], columns.iloc[order]
-    return _laid_out(frame, columns, situation, alternative, chosen, cluster, dropped)
+    return _laid_out(frame, columns, situation, alternative, chosen, cluster, dropped, mistaken)
 
 
 def _checked(
@@ -247,6 +257,7 @@ def _laid_out(
     chosen: str,
     cluster: str | None,
     dropped: pd.DataFrame,
+    mistaken: float,
 ) -> ChoiceSets:
     number = pd.factorize(frame[situation])[0]
     start = np.flatnonzero(np.diff(number, prepend=-1))
@@ -261,6 +272,9 @@ def _laid_out(
         values[start][:, None, :], shape[1], axis=1
     )  # what is not available looks like the first that is
     filled[number, place] = values
-    picked = np.flatnonzero(frame[chosen].to_numpy() == 1)
+    picked = place[np.flatnonzero(frame[chosen].to_numpy() == 1)]
+    others = available.sum(axis=1, keepdims=True) - 1
+    right = np.arange(shape[1]) == picked[:, None]
+    seen = np.where(right, 1 - mistaken, mistaken / others) * available
     groups = pd.factorize(frame[cluster or situation].iloc[start])[0]
-    return ChoiceSets(filled, tuple(map(str, columns)), available, place[picked], things, groups, dropped)
+    return ChoiceSets(filled, tuple(map(str, columns)), available, picked, seen, things, groups, dropped)

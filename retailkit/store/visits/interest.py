@@ -201,6 +201,11 @@ def recall_of(scores: pd.DataFrame, least: int = 30, level: float = 0.95) -> dic
     return found | ({BOTH: seen[BOTH]} if seen[BOTH].units else {})
 
 
+def unsure_takes(hands: pd.DataFrame) -> float:
+    """Give the share of takes that were put down to a wrong cell, as their probabilities have it."""
+    return 1 - float(hands.loc[hands["kind"] == "take", "probability"].mean())
+
+
 def _whole(hands: pd.DataFrame) -> pd.DataFrame:
     """Movements of which both events are there: the takes that come soon after a reach."""
     rows = hands[hands["kind"].isin(PAIR)].sort_values(["visit", "cell", "time"], kind="stable")

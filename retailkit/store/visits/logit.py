@@ -24,21 +24,45 @@ def probabilities(sets: ChoiceSets, coefficients: Floats) -> Floats:
     return weight / weight.sum(axis=1, keepdims=True)
 
 
-def log_chances(chance: Floats, chosen: NDArray[np.intp]) -> Floats:
-    """Logarithm of the probability of what was chosen: (situations,)."""
-    return np.log(np.maximum(chance[np.arange(len(chosen)), chosen], 1e-300))
+def log_chances(sets: ChoiceSets, chance: Floats) -> Floats:
+    """Logarithm of the probability of what was seen to be chosen: (situations,)."""
+    return np.log(np.maximum(np.einsum("np,np->n", sets.seen, chance), 1e-300))
 
 
-def slopes(sets: ChoiceSets, chance: Floats) -> tuple[Floats, Floats]:
-    """Each situation's gradient of the log-likelihood, and its attributes about their expected values."""
+def slopes(sets: ChoiceSets, chance: Floats) -> tuple[Floats, Floats, Floats]:
+    """How log-likelihoods change with the coefficients.
+
+    Returns
+    -------
+    gradient : array (situations, coefficients)
+    about : array (situations, places, coefficients)
+        Attributes about their expected values.
+    after : array (situations, places)
+        Probability of each alternative once it is known what was seen.
+    """
+    joint = sets.seen * chance
+    after = joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
     about = sets.attributes - np.einsum("np,npk->nk", chance, sets.attributes)[:, None, :]
-    return about[np.arange(len(sets)), sets.chosen], about
+    return np.einsum("np,npk->nk", after, about), about, after
 
 
 def information(about: Floats, weight: Floats) -> Floats:
     """Fisher's information: `weight` is each alternative's probability, times what its situation counts."""
     flat = about.reshape(-1, about.shape[-1])
     return flat.T @ (flat * weight.reshape(-1, 1))
+
+
+def curvature(sets: ChoiceSets, chance: Floats, count: Floats) -> tuple[Floats, Floats]:
+    """Sum the gradient, and how the log-likelihood bends: by what would be known, less what errors hide (Louis 1982).
+
+    Where it bends the wrong way, far from the top, what would be known stands for it.
+    """
+    gradient, about, after = slopes(sets, chance)
+    full = information(about, chance * count[:, None])
+    hidden = information(about - gradient[:, None, :], after * count[:, None])
+    bent = full - hidden
+    certain = np.linalg.eigvalsh(bent)[0] > 1e-12 * np.trace(full)
+    return count @ gradient, bent if certain else full
 
 
 def climb(sets: ChoiceSets, start: Floats, weights: Floats | None = None) -> Floats:
@@ -57,16 +81,15 @@ def climb(sets: ChoiceSets, start: Floats, weights: Floats | None = None) -> Flo
     count = np.ones(len(sets)) if weights is None else weights
     best = start
     chance = probabilities(sets, best)
-    height = count @ log_chances(chance, sets.chosen)
+    height = count @ log_chances(sets, chance)
     for _ in range(_STEPS):
-        gradient, about = slopes(sets, chance)
-        uphill = count @ gradient
-        step = np.linalg.lstsq(information(about, chance * count[:, None]), uphill, rcond=None)[0]
+        uphill, bend = curvature(sets, chance, count)
+        step = np.linalg.lstsq(bend, uphill, rcond=None)[0]
         if uphill @ step < _GAIN:
             return best + step
         for _ in range(30):
             chance = probabilities(sets, best + step)
-            reached = count @ log_chances(chance, sets.chosen)
+            reached = count @ log_chances(sets, chance)
             if reached >= height:
                 break
             step = step / 2
@@ -112,7 +135,7 @@ def check_identified(sets: ChoiceSets) -> Floats:
     direction without any exactly where there is none at all.
     """
     equal = sets.available / sets.available.sum(axis=1, keepdims=True)
-    _, about = slopes(sets, equal)
+    _, about, _ = slopes(sets, equal)
     spread = np.sqrt((about**2 * equal[..., None]).sum(axis=(0, 1)) / len(sets))
     size = np.abs(sets.attributes).max(axis=(0, 1))
     for name, flat in zip(sets.names, spread <= 1e-9 * np.maximum(size, 1e-300), strict=True):
@@ -154,9 +177,9 @@ def check_separated(sets: ChoiceSets, spread: Floats) -> None:
 def robust_covariance(sets: ChoiceSets, coefficients: Floats) -> Floats:
     """Covariance of the coefficients from the spread of clusters' gradients (Liang & Zeger 1986), G / (G − 1) times."""
     chance = probabilities(sets, coefficients)
-    gradient, about = slopes(sets, chance)
+    gradient, _, _ = slopes(sets, chance)
     number = int(sets.clusters.max()) + 1
     summed = np.zeros((number, gradient.shape[1]))
     np.add.at(summed, sets.clusters, gradient)
-    bread = np.linalg.inv(information(about, chance))
+    bread = np.linalg.inv(curvature(sets, chance, np.ones(len(sets)))[1])
     return bread @ (summed.T @ summed) @ bread * number / max(number - 1, 1)

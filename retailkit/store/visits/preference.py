@@ -232,6 +232,7 @@ def fit_preference(
     cluster: str | None = None,
     outside: str | None = None,
     base: Mapping[str, object] | None = None,
+    mistaken: float = 0.0,
 ) -> Preference:
     """Fit what shoppers prefer among what they were exposed to.
 
@@ -250,6 +251,9 @@ def fit_preference(
         is chosen where nothing else is.
     base : mapping, optional
         The value that the others of an attribute are compared with; by default the first.
+    mistaken : float
+        Share of the choices that were put down to another alternative of the set, whichever. Cameras take one cell for
+        the next; unheeded, that makes every attribute look weaker (Hausman, Abrevaya & Scott-Morton 1998).
 
     Raises
     ------
@@ -259,7 +263,7 @@ def fit_preference(
     """
     sets = arrange(
         choices, attributes, situation=situation, alternative=alternative, chosen=chosen, cluster=cluster,
-        outside=outside, base=base,
+        outside=outside, base=base, mistaken=mistaken,
     )  # fmt: skip
     return _fit(sets, cluster or situation)
 
@@ -267,7 +271,7 @@ def fit_preference(
 def _fit(sets: ChoiceSets, cluster: str) -> Preference:
     best = logit.fit(sets)
     spread = pd.DataFrame(logit.robust_covariance(sets, best), index=list(sets.names), columns=list(sets.names))
-    height = float(logit.log_chances(logit.probabilities(sets, best), sets.chosen).sum())
+    height = float(logit.log_chances(sets, logit.probabilities(sets, best)).sum())
     return Preference(pd.Series(best, index=list(sets.names)), spread, height, sets, cluster)
 
 
@@ -288,7 +292,7 @@ def _popular(sets: ChoiceSets, folds: int) -> Baseline:
         offered = np.bincount(code[known][sets.available[known]], minlength=len(names))
         taken = np.bincount(code[known, sets.chosen[known]], minlength=len(names))
         weight = np.where(sets.available, ((taken + 0.5) / (offered + 1))[code], 0.0)
-        return logit.log_chances(weight / weight.sum(axis=1, keepdims=True), sets.chosen)
+        return logit.log_chances(sets, weight / weight.sum(axis=1, keepdims=True))
 
     return len(names) - 1, float(told(np.ones(len(sets), dtype=bool)).sum()), _held_out(sets, folds, told)
 
@@ -298,9 +302,9 @@ def _fitted(sets: ChoiceSets, folds: int) -> Baseline:
 
     def told(known: NDArray[np.bool_]) -> Floats:
         fitted = logit.climb(sets, best, known.astype(float))
-        return logit.log_chances(logit.probabilities(sets, fitted), sets.chosen)
+        return logit.log_chances(sets, logit.probabilities(sets, fitted))
 
-    inside = logit.log_chances(logit.probabilities(sets, best), sets.chosen).sum()
+    inside = logit.log_chances(sets, logit.probabilities(sets, best)).sum()
     return len(best), float(inside), _held_out(sets, folds, told)
 
 

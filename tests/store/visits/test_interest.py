@@ -196,7 +196,7 @@ def collected(rounds: list[dict[str, Estimate]]) -> dict[str, list[Estimate]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("watched", ["all", "missed"])
 def test_the_funnel_is_unbiased_and_its_intervals_hold(watched):
-    """500 days of 80 visits; with missed hands, 120 more visits are labelled to learn the recall from."""
+    """500 days of 80 visits; with missed hands, 200 more visits are labelled to learn the recall from."""
     rng = np.random.default_rng(0)
     many = make_stays(rng, 100_000)
     truth = stage_truth(find_funnel(many, act(rng, many), CELLS))
@@ -205,7 +205,7 @@ def test_the_funnel_is_unbiased_and_its_intervals_hold(watched):
         stays = make_stays(rng, 80)
         hands, recall = act(rng, stays), 1.0
         if watched == "missed":
-            other = make_stays(rng, 120)
+            other = make_stays(rng, 200)
             labelled = act(rng, other)
             recall = recall_of(score_hands(see(rng, other, labelled, RECALL), labelled))
             hands = see(rng, stays, hands, RECALL)

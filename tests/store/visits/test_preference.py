@@ -162,6 +162,37 @@ def test_what_no_choice_can_tell_is_refused(loaves, change, message):
         fit_preference(frame, list(dict.fromkeys(["price", *change])))
 
 
+def mistake(rng: np.random.Generator, frame: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Put some of the choices down to another alternative of their set."""
+    luck = pd.Series(rng.random(len(frame)), index=frame.index).where(frame["chosen"] == 0, -1.0)
+    other = luck.groupby(frame["situation"]).idxmax()
+    wrong = rng.random(len(other)) < share
+    now = np.where(wrong, other, frame.index[frame["chosen"] == 1])
+    return frame.assign(chosen=frame.index.isin(now).astype(int))
+
+
+def test_choices_put_down_to_others_make_attributes_look_weak_unless_heeded():
+    rng = np.random.default_rng(5)
+    frame = mistake(rng, shop(rng, 2500), 0.15)
+    naive, heeded = (fit_preference(frame, ["price", "light", "brand"], mistaken=share) for share in (0.0, 0.15))
+    assert abs(naive.coefficients["price"]) < 0.8 * abs(TASTE["price"])
+    table = heeded.table(truth=TASTE)
+    assert ((table["value"] - table["truth"]).abs() < 3 * table["error"]).all()
+    assert heeded.log_likelihood > naive.log_likelihood
+    with pytest.raises(ValueError, match=r"mistaken is 0\.6; a share"):
+        fit_preference(frame, ["price"], mistaken=0.6)
+
+
+def test_the_likelihood_with_mistakes_is_that_of_a_mixture(loaves):
+    few = loaves[loaves["situation"] < 200]
+    fitted = fit_preference(few, ["price", "light"], mistaken=0.1)
+    value = np.exp(few[["price", "light"]].to_numpy() @ fitted.coefficients.to_numpy())
+    rows = few.assign(chance=value / few.assign(value=value).groupby("situation")["value"].transform("sum"))
+    seen = np.where(rows["chosen"] == 1, 0.9, 0.1 / (rows.groupby("situation")["chance"].transform("size") - 1))
+    mixed = (rows["chance"] * seen).groupby(rows["situation"]).sum()
+    assert fitted.log_likelihood == pytest.approx(np.log(mixed).sum())
+
+
 def test_an_outside_option_has_a_constant():
     rng = np.random.default_rng(3)
     frame = shop(rng, 2000)
@@ -190,10 +221,12 @@ def held(rounds: list[pd.DataFrame], truth: dict[str, float]) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-def test_made_preferences_are_recovered_500_times():
+@pytest.mark.parametrize("mistaken", [0.0, 0.1])
+def test_made_preferences_are_recovered_500_times(mistaken):
     """400 choices each: unbiased but for what maximum likelihood adds in small samples (under 3 %), intervals hold."""
     rng = np.random.default_rng(0)
-    found = [fit_preference(shop(rng, 400), ["price", "light", "brand"]) for _ in range(500)]
+    made = [mistake(rng, shop(rng, 400), mistaken) for _ in range(500)]
+    found = [fit_preference(one, ["price", "light", "brand"], mistaken=mistaken) for one in made]
     table = held([one.table() for one in found], TASTE)
     assert (table["bias"].abs() < 4 * table["error"] + 0.03 * table["truth"].abs()).all()
     assert table["coverage"].between(0.92, 0.98).all()
