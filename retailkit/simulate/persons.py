@@ -55,7 +55,7 @@ def draw_photo(rng: np.random.Generator, size: int = 320, persons: float = 3.5, 
 
     >>> photo = draw_photo(np.random.default_rng(1))
     >>> photo.image.shape, len(photo.boxes)
-    ((240, 320, 3), 2)
+    ((180, 320, 3), 5)
 
     Parameters
     ----------
