@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.store.visits.beats import beat_rows, take_beats
 from retailkit.store.visits.stitching import stitch_tracks
-from retailkit.store.visits.tracks import first_rows, smooth_tracks
+from retailkit.store.visits.tracks import first_rows, smooth_tracks, spread
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 
 STILL = 6.0  # seconds over which somebody who stands is averaged
@@ -56,32 +57,45 @@ def _steady(raw: pd.DataFrame, smooth: pd.DataFrame) -> pd.DataFrame:
     Jitter makes somebody who stands near a line or an edge cross it again and again. The window grows where a longer
     one does not contradict the data (after Goldenshluger & Nemirovski 1997).
     """
-    time, first = raw["time"].to_numpy(float), first_rows(raw["visit"])
+    rows = beat_rows(raw)
+    beats = take_beats(raw, rows)
+    stands, places, slopes = _long_lines(beats)
+    number = np.diff(rows, append=len(raw))[stands]
+    here = spread(rows[stands], number)
+    away = raw["time"].to_numpy(float)[here] - np.repeat(beats["time"].to_numpy(float)[stands], number)
+    steady = {}
+    for name, place, slope in zip(("x", "y"), places, slopes, strict=True):
+        steady[name] = smooth[name].to_numpy(float, copy=True)
+        steady[name][here] = np.repeat(place[stands], number) + np.repeat(slope[stands], number) * away
+    return smooth.assign(**steady)
+
+
+def _long_lines(beats: pd.DataFrame) -> tuple[NDArray[np.bool_], list[NDArray], list[NDArray]]:
+    """Lines over `STILL` seconds around each beat: whether they hold there; x and y on them; their slopes."""
+    time, first = beats["time"].to_numpy(float), first_rows(beats["visit"])
     visit = np.repeat(np.arange(len(first)), np.diff(first, append=len(time)))
-    low, high = _window(time, visit, first, STILL / 2)
+    low, high = _window(time, visit, STILL / 2)
     number = (high - low).astype(float)
     seconds = time - time[first][visit]
     middle = _sums(seconds, low, high) / number
-    spread = np.maximum(_sums(seconds * seconds, low, high) - number * middle**2, 1e-9)
-    fitted, squares, speeds = [], np.zeros(len(time)), np.zeros(len(time))
+    spreads = np.maximum(_sums(seconds * seconds, low, high) - number * middle**2, 1e-9)
+    squares, speeds, places, slopes = np.zeros(len(time)), np.zeros(len(time)), [], []
     for name in ("x", "y"):
-        place = raw[name].to_numpy(float)
+        place = beats[name].to_numpy(float)
         base = place[first][visit]
         place = place - base
         mean = _sums(place, low, high) / number
-        slope = (_sums(place * seconds, low, high) - number * mean * middle) / spread
-        squares += _sums(place * place, low, high) - number * mean**2 - slope**2 * spread
+        slope = (_sums(place * seconds, low, high) - number * mean * middle) / spreads
+        squares += _sums(place * place, low, high) - number * mean**2 - slope**2 * spreads
         speeds += slope**2
-        fitted.append(base + mean + slope * (seconds - middle))
-    jitter = max(camera_error(raw).jitter, 0.02)
+        places.append(base + mean + slope * (seconds - middle))
+        slopes.append(slope)
+    jitter = max(camera_error(beats).jitter, 0.02)
     stands = (speeds < SLOW**2) & (number >= 6) & (squares < (1.5 * jitter) ** 2 * 2 * (number - 2))
-    x, y = (np.where(stands, way, smooth[name].to_numpy(float)) for way, name in zip(fitted, ("x", "y"), strict=True))
-    return smooth.assign(x=x, y=y)
+    return stands, places, slopes
 
 
-def _window(
-    time: NDArray, visit: NDArray, first: NDArray[np.intp], half: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _window(time: NDArray, visit: NDArray, half: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """First row, and the one after the last, within half a window of each row and of its visit."""
     if not len(time):
         return np.empty(0, np.intp), np.empty(0, np.intp)

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.store.visits.beats import BEAT, beat_of, beat_rows, take_beats
 from retailkit.store.visits.ends import fit_ends
 from retailkit.store.visits.tracks import first_rows, number_visits, spread
 
-BEAT = 0.4  # seconds: how often two tracks are compared, whatever the camera's rate
 _TURN = 0.5  # metres per second: by how much a person's velocity changes of itself within that time
 _SWAY = 0.05  # metres: by how much a person's place does
 _ENOUGH = 200_000  # rows from which the camera's errors are read
-_BLOCK = 16384  # rows at once: what they need stays in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -92,26 +91,11 @@ def untangle_tracks(tracks: pd.DataFrame, near: float = 0.9, sure: float = 3.0) 
     DataFrame
         The same rows by visit and time, some of a visit now under another's key.
     """
-    error = camera_error(tracks)
-    rows = _beats(tracks)
-    one, other = close_pairs(tracks.iloc[rows], near)
-    one, other = rows[one], rows[other]
-    gain = _gain(tracks, error, one, other)
-    return _exchange(tracks, _strongest(tracks, one, other, gain, sure))
-
-
-def _beats(tracks: pd.DataFrame) -> NDArray[np.intp]:
-    """The first row of each visit in each beat."""
-    time, new = tracks["time"].to_numpy(float), np.zeros(len(tracks), dtype=bool)
-    new[first_rows(tracks["visit"])] = True
-    for start in range(0, len(time), _BLOCK):
-        beat = _beat(time[max(start - 1, 0) : start + _BLOCK])
-        new[max(start, 1) : start + _BLOCK] |= beat[1:] != beat[:-1]
-    return np.flatnonzero(new)
-
-
-def _beat(time: NDArray) -> NDArray[np.float64]:
-    return np.floor(time / BEAT + 1e-6)
+    rows = beat_rows(tracks)
+    beats = take_beats(tracks, rows)
+    one, other = close_pairs(beats, near)
+    gain = _gain(beats, camera_error(beats), one, other)
+    return _exchange(tracks, _strongest(beats, one, other, gain, sure))
 
 
 def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -120,7 +104,7 @@ def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], ND
     Rows are sorted by beat and x, and each is compared with the next ones until x is too far: linear in the rows where
     nobody crowds.
     """
-    beat = _beat(tracks["time"].to_numpy(float))
+    beat = beat_of(tracks["time"].to_numpy(float))
     x, y = tracks["x"].to_numpy(float), tracks["y"].to_numpy(float)
     order = np.argsort(beat * (np.ptp(x) + 1) + x) if len(x) else np.empty(0, np.intp)  # quicker than by two keys
     beat, x, y = beat[order], x[order], y[order]
@@ -168,10 +152,11 @@ def _next(tracks: pd.DataFrame, rows: NDArray[np.intp], step: float, at: NDArray
 def _strongest(
     tracks: pd.DataFrame, one: NDArray[np.intp], other: NDArray[np.intp], gain: NDArray[np.float64], sure: float
 ) -> pd.DataFrame:
-    """The best moment of each meeting that speaks for an exchange: one, other (codes of visits), time; by time."""
+    """The best beat of each meeting that speaks for an exchange: one, other (numbers of visits), time (of its end)."""
     first = first_rows(tracks["visit"])
+    ends = (beat_of(tracks["time"].to_numpy(float)[one]) + 1 - 1e-6) * BEAT
     one_visit, other_visit = (np.searchsorted(first, rows, side="right") - 1 for rows in (one, other))
-    found = pd.DataFrame({"one": one_visit, "other": other_visit, "time": tracks["time"].to_numpy()[one]})
+    found = pd.DataFrame({"one": one_visit, "other": other_visit, "time": ends})
     found = found.assign(gain=gain).sort_values(["one", "other", "time"], kind="stable")
     fresh = found.groupby(["one", "other"])["time"].diff().fillna(np.inf) > 2.5 * BEAT
     found = found.assign(meeting=fresh.cumsum())[found["gain"] > sure]
