@@ -180,7 +180,7 @@ def _boxes(tracks: pd.DataFrame) -> dict[str, list[Point]]:
     """Six boxes that touch, between the 10 % and 90 % quantiles of places: three along the longer side."""
     sides = [np.quantile(tracks[axis], [0.1, 0.9]) for axis in ("x", "y")]
     number = (3, 2) if np.ptp(sides[0]) >= np.ptp(sides[1]) else (2, 3)
-    x, y = (np.linspace(*side, count + 1) for side, count in zip(sides, number, strict=True))
+    x, y = (np.linspace(side[0], side[1], count + 1) for side, count in zip(sides, number, strict=True))
     corners = ((0, 0), (1, 0), (1, 1), (0, 1))
     return {
         f"box {column + 1}.{row + 1}": [(float(x[column + right]), float(y[row + up])) for right, up in corners]
@@ -199,7 +199,7 @@ def _read(folder: Path) -> StoreRecording:
     tracks = _table(folder, "tracks", ("visit", "time", "x", "y"))
     if tracks is None:
         raise DataError(f"{folder} has neither tracks.csv nor tracks.parquet")
-    more = {
+    more: dict[str, Any] = {
         name: table
         for name, columns in {
             "hands": ("visit", "time", "cell", "kind", "probability"), "cells": ("cell", "zone", "product", "x", "y"),

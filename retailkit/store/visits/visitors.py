@@ -97,7 +97,7 @@ def count_visitors(tracks: pd.DataFrame, learnt: VisitorFactor, since: float = -
     >>> learnt = VisitorFactor(Estimate(0.8, 0.75, 0.85, units=20), spread=0.1)
     >>> tracks = pd.DataFrame({"visit": range(50), "time": 10.0})
     >>> print(f"{count_visitors(tracks, learnt):.1f}")
-    40.0 (95 % interval 34.5 to 45.5)
+    40.0 (95 % interval 34.7 to 45.3)
 
     Parameters
     ----------
