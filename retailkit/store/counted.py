@@ -7,6 +7,7 @@ score.estimate("recall"), false_boxes(score)
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from retailkit.datasets import DataError
 from retailkit.lab.intervals import Estimate, bootstrap
+from retailkit.store.identity import score_identities
 from retailkit.store.match import CORNERS
 from retailkit.store.score import Score, score_boxes
+from retailkit.store.tracking import TRACKERS, track_boxes
 
 PERSON = "person"
 COLUMNS = ["frame", "person", *CORNERS]
@@ -91,6 +94,43 @@ def false_boxes(score: Score, seed: int = 0) -> Estimate:
     found, right = (score.matches.counts(score.confidence, hits=hits).sum(axis=1) for hits in (False, True))
     table = pd.DataFrame({"false": found - right, "group": score.groups})
     return bootstrap(table, lambda rows: float(rows["false"].mean()), by="group", seed=seed)
+
+
+def score_trackers(
+    found: pd.DataFrame,
+    counted: pd.DataFrame,
+    trackers: Iterable[str] = TRACKERS,
+    stretches: int = 5,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Score trackers on frames where somebody wrote down who is who.
+
+    Parameters
+    ----------
+    found : DataFrame
+        Boxes of all frames, as `retailkit.store.tracking.track_boxes` takes them.
+    counted : DataFrame
+        As in `score_frames`; `person` is the same for the same person in all frames.
+    trackers : names
+    stretches : int
+        Stretches of the counted frames that are left out in turn for the intervals.
+    **settings
+        Of the trackers.
+
+    Returns
+    -------
+    DataFrame
+        tracker, metric (hota, idf1, mota, switches), value, low, high.
+    """
+    truth = counted.dropna(subset=["person"]).rename(columns={"person": "visit"})
+    rows = []
+    for name in trackers:
+        tracks = track_boxes(found, name, **settings)
+        score = score_identities(tracks[tracks["frame"].isin(counted["frame"])], truth, stretches=stretches)
+        for metric in ("hota", "idf1", "mota", "switches"):
+            figure = score[metric]
+            rows.append((name, metric, figure.value, figure.low, figure.high))
+    return pd.DataFrame(rows, columns=["tracker", "metric", "value", "low", "high"])
 
 
 def as_photos(boxes: pd.DataFrame) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from retailkit.datasets import DataError
 from retailkit.lab.intervals import Estimate, interval
 from retailkit.store.tracking import check_boxes
+from retailkit.store.visits.zones import check_zones
 
 _ON_LINE = 0.02  # of a triangle's longest side: three marks that deviate less from a line are on one
 _WORST = 1e4  # condition of a homography between normalised points; store cameras have 2 to 100
@@ -64,7 +65,7 @@ def read_plan(path: Path | str, width: float, height: float) -> Plan:
     DataError
         Not a JSON object with pixels, metres and line.
     ValueError
-        Marks that give no homography, or a line outside of the picture.
+        Marks that give no homography, a line outside of the picture, or zones that `check_zones` refuses.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -74,6 +75,8 @@ def read_plan(path: Path | str, width: float, height: float) -> Plan:
         raise DataError(f"{path}: {type(error).__name__} {error}; pixels, metres and line are needed") from error
     plan = Plan(marks[0], marks[1], (marks[2][0], marks[2][-1]), zones, str(content.get("note", "")))
     check_line(marks[2], width, height, plan.homography())
+    if zones:
+        check_zones(zones)
     return plan
 
 

@@ -32,7 +32,7 @@ def find_moving(film: Film, smallest: float = 0.004, progress: bool = True) -> p
     Returns
     -------
     DataFrame
-        As `retailkit.store.video.detect_film` gives it: frame, time (seconds), class_name, x1, y1, x2, y2 (pixels),
+        As `retailkit.store.video.detect_video` gives it: frame, time (seconds), class_name, x1, y1, x2, y2 (pixels),
         confidence: the share of the box that differs.
     """
     from tqdm import tqdm

@@ -90,6 +90,19 @@ def track_boxes(
     return tracks.sort_values(["visit", "frame"], kind="stable")
 
 
+def describe_tracks(boxes: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Tell what a tracker made of its boxes: a table of one row.
+
+    Returns
+    -------
+    DataFrame
+        boxes, in_tracks and left_over (numbers of boxes), visits, and frames_each (median number of boxes of a visit).
+    """
+    each = tracks.groupby("visit").size()
+    facts = {"boxes": len(boxes), "in_tracks": len(tracks), "left_over": len(boxes.index.difference(tracks.index))}
+    return pd.DataFrame([{**facts, "visits": len(each), "frames_each": each.median() if len(each) else 0.0}])
+
+
 def check_boxes(boxes: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
     """Refuse what are no boxes, naming the row; give the columns asked for as numbers."""
     columns = list(columns)

@@ -1,7 +1,7 @@
 """Films from a store's cameras: read frame by frame, looked at, and let go.
 
     film = open_film("video/store-aisle-detection.gif")   # by its path, or by its place below RETAILKIT_DATA
-    found = detect_film(film, detector)                   # a row for each box: frame, time, x1, y1, x2, y2, confidence
+    found = detect_video(film, detector)                   # a row for each box: frame, time, x1, y1, x2, y2, confidence
     tracks = track_boxes(found)
     walks, unseen = to_floor(tracks, film.plan.homography(), height=film.height)
 
@@ -151,7 +151,7 @@ def read_frames(film: Film | Path | str, frames: Iterable[int] | None = None) ->
     raise DataError(f"{film.path} ends before frame {min(wanted)}: is the file whole?")
 
 
-def detect_film(
+def detect_video(
     film: Film, detector: "Detector", confidence: float | None = None, batch: int = 16, progress: bool = True
 ) -> pd.DataFrame:
     """Find boxes in every frame.
@@ -190,6 +190,25 @@ def count_people(film: Film, found: pd.DataFrame, confidence: float = 0.0) -> pd
     sure = found[found["confidence"] >= confidence] if "confidence" in found else found
     people = np.bincount(sure["frame"].to_numpy(dtype=int), minlength=len(film.times))
     return pd.DataFrame({"frame": np.arange(len(film.times)), "time": film.times, "people": people})
+
+
+def compare_counts(film: Film, **boxes: pd.DataFrame) -> pd.DataFrame:
+    """Count several tables of boxes side by side: time (seconds), people, who (the table's name).
+
+    Parameters
+    ----------
+    film : Film
+    **boxes : DataFrame with frame
+        By name, for example ``detector=found, by_hand=film.counted``. Of a table with `person` only its own frames are
+        counted, and a row without a person is nobody.
+    """
+    parts = []
+    for name, table in boxes.items():
+        there = table.dropna(subset=["person"]) if "person" in table else table
+        counts = count_people(film, there)
+        looked = counts["frame"].isin(table["frame"]) | ("person" not in table)
+        parts.append(counts[looked].assign(who=name.replace("_", " ")))
+    return pd.concat(parts, ignore_index=True)[["time", "people", "who"]]
 
 
 def show_frames(film: Film, frames: Iterable[int]) -> pd.DataFrame:
