@@ -41,6 +41,12 @@ class _Moments:
     def walks(self) -> NDArray[np.bool_]:
         return np.abs(self.velocity) > WALKS
 
+    def together(self, here: NDArray, there: NDArray) -> NDArray[np.bool_]:
+        """Whether the people of these rows walk with each other."""
+        close = np.abs(self.place[here] - self.place[there]) < NEAR
+        alike = np.abs(self.velocity[here] - self.velocity[there]) < ALIKE
+        return close & alike & self.walks[here] & self.walks[there]
+
     def key(self, visit: NDArray, beat: NDArray) -> NDArray[np.int64]:
         """In the order of the rows."""
         return visit.astype(np.int64) * (self.beat.max(initial=0) + 2) + beat
@@ -68,23 +74,23 @@ def describe_pairs(tracks: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         one, other (visits); seconds (together: both walk, within 2.5 m, with velocities within 0.6 m/s of each other),
         distance (metres) and difference (of velocities, metres per second), both the middle over all moments when both
-        walked, nan where they never did; overlap (time that both were there over the time that either was).
+        walked, nan for two who never walked together; overlap (time that both were there over the time that either was).
     """
     names = tracks["visit"].to_numpy()[first_rows(tracks["visit"])] if len(tracks) else np.empty(0)
     moments = _moments(tracks)
-    one, other = _candidates(moments)
-    begin, end = (np.stack(ends) for ends in (moments.span(one), moments.span(other)))  # each (begin, end) of a side
-    start, stop = np.maximum(begin[0], end[0]), np.minimum(begin[1], end[1])
-    either = np.maximum(begin[1], end[1]) - np.minimum(begin[0], end[0])
-    told = _described(moments, one, other)
+    one, other, together = _candidates(moments)
+    begin, end = zip(moments.span(one), moments.span(other), strict=True)
+    both = np.minimum(*end) - np.maximum(*begin)
+    told = np.full((len(one), 3), [0.0, np.nan, np.nan])
+    told[together] = _described(moments, one[together], other[together])
     return pd.DataFrame(
         {
             "one": names[one],
             "other": names[other],
-            "seconds": told[:, 0] * (stop - start),
+            "seconds": told[:, 0] * both,
             "distance": told[:, 1],
             "difference": told[:, 2],
-            "overlap": (stop - start) / either,
+            "overlap": both / (np.maximum(*end) - np.minimum(*begin)),
         }
     )
 
@@ -106,15 +112,17 @@ def _moments(tracks: pd.DataFrame) -> _Moments:
     return _Moments(first, visit, beat[kept], time, place[kept], float(np.median(steps)) if len(steps) else BEAT)
 
 
-def _candidates(moments: _Moments) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Numbers of the visits that were near each other for some moments; one before other."""
+def _candidates(moments: _Moments) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """Numbers of visits that were near each other for some moments, one before other; and who ever walked together."""
     middle = (moments.beat + 0.5) * BEAT
-    frame = pd.DataFrame({"time": middle, "x": moments.place.real, "y": moments.place.imag})
-    sides = np.sort([moments.visit[side] for side in close_pairs(frame, NEAR)], axis=0)
+    rows = close_pairs(pd.DataFrame({"time": middle, "x": moments.place.real, "y": moments.place.imag}), NEAR)
+    sides = np.sort([moments.visit[side] for side in rows], axis=0)
     number = len(moments.first)
-    found, times = np.unique(sides[0] * np.int64(number) + sides[1], return_counts=True)
-    one, other = np.divmod(found[times >= LEAST], number)
-    return one.astype(np.intp), other.astype(np.intp)
+    found, which, times = np.unique(sides[0] * np.int64(number) + sides[1], return_inverse=True, return_counts=True)
+    together = np.bincount(which, moments.together(*rows), minlength=len(found)) > 0
+    kept = times >= LEAST
+    one, other = np.divmod(found[kept], number)
+    return one.astype(np.intp), other.astype(np.intp), together[kept]
 
 
 def _described(moments: _Moments, one: NDArray, other: NDArray) -> NDArray[np.float64]:
@@ -138,16 +146,16 @@ def _block(moments: _Moments, keys: NDArray, other: NDArray, low: NDArray, high:
     distance = np.abs(moments.place[here] - moments.place[there])
     difference = np.abs(moments.velocity[here] - moments.velocity[there])
     both = moments.walks[here] & moments.walks[there]
-    together = np.bincount(pair, both & (distance < NEAR) & (difference < ALIKE), minlength=len(other))
-    share = together / np.maximum(np.bincount(pair, minlength=len(other)), 1)
+    together = np.bincount(pair, moments.together(here, there), minlength=len(other))
+    share = together / np.bincount(pair, minlength=len(other))
     middles = [_middles(pair[both], values[both], len(other)) for values in (distance, difference)]
     return np.column_stack([share, *middles])
 
 
 def _middles(pair: NDArray, values: NDArray, number: int) -> NDArray[np.float64]:
-    """Median of the values of each pair, nan for pairs without any."""
-    ordered = np.append(values[np.lexsort((values, pair))], np.nan)
+    """Median of the values of each pair; every pair has some. Sorting one column of figures is fast."""
+    far = values.max(initial=0.0) + 1
+    ordered = np.sort(pair * far + values)
     count = np.bincount(pair, minlength=number)
-    start = np.where(count > 0, np.cumsum(count) - count, len(values))
-    last = np.maximum(count - 1, 0)
-    return (ordered[start + last // 2] + ordered[start + (last + 1) // 2]) / 2
+    start = np.cumsum(count) - count
+    return (ordered[start + (count - 1) // 2] + ordered[start + count // 2]) / 2 - np.arange(number) * far
