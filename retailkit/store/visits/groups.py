@@ -2,10 +2,11 @@
 
     groups, pairs = find_groups(smooth_tracks(untangle_tracks(tracks)))
 
-Three figures of each pair (`describe_pairs`) give the odds that they belong together: how far apart they walked, for how
-long they walked together, and which share of their time they were both there. The model is logistic as in Yamaguchi et
-al. (2011) and Solera, Calderara & Cucchiara (2016), with fewer features, and learned on the walkers of UCY and ETH. How common groups are differs between places and is estimated anew in each recording, without labels
-(Saerens, Latinne & Decaestecker 2002). Standing beside one another counts for nothing: a queue is no group.
+Three figures of each pair (`describe_pairs`) give the odds that they belong together: how far apart they walked, how
+long they walked together, and in which share of their time both were there. The model is logistic, as in Yamaguchi et
+al. (2011) and Solera, Calderara & Cucchiara (2016), with fewer features, and was learned on the walkers of UCY and ETH.
+How common groups are differs between places, and is estimated anew in each recording, without labels (Saerens, Latinne
+& Decaestecker 2002). Standing beside one another counts for nothing: a queue is no group.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +20,8 @@ from scipy.special import expit, logit
 
 from retailkit.store.visits.pairs import NEAR, describe_pairs
 
-# Learned by `learn_weights` on the four scenes with truth, spoilt by a simulated camera; tests/store/visits/test_groups.py
-# learns them again, and says how good they are on a scene that they were not learned on.
+# Learned by `learn_weights` on the four scenes with truth, spoilt by a simulated camera: test_groups.py learns them
+# again, and says how good they are on a scene that they were not learned on.
 WEIGHTS = {"distance": -4.456, "seconds": 1.089, "overlap": 1.201, "constant": -0.898}
 COMMON = 0.135  # share of pairs that belong together, where the weights were learned
 _HOLD = 20.0  # pairs: how firmly that share is held to where a recording has few

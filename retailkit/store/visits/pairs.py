@@ -74,7 +74,7 @@ def describe_pairs(tracks: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         one, other (visits); seconds (together: both walk, within 2.5 m, with velocities within 0.6 m/s of each other),
         distance (metres) and difference (of velocities, metres per second), both the middle over all moments when both
-        walked, nan for two who never walked together; overlap (time that both were there over the time that either was).
+        walked, nan for two who never walked together; overlap (time in which both were there over that of either).
     """
     names = tracks["visit"].to_numpy()[first_rows(tracks["visit"])] if len(tracks) else np.empty(0)
     moments = _moments(tracks)
