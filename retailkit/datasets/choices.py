@@ -109,7 +109,7 @@ def _read_rda(path: Path) -> pd.DataFrame:
 
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Missing constructor for R class")  # a tibble is a data frame
+            warnings.simplefilter("ignore")  # a tibble is a data frame; what is no file of R's ends as an error below
             tables = [table for table in rdata.read_rda(path).values() if isinstance(table, pd.DataFrame)]
     except Exception as error:  # its parser raises whatever the bytes lead it to
         raise DataError(f"{path} is no file of R's that can be read: {error}") from error

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from retailkit.datasets.stores import StoreRecording
-from retailkit.lab.intervals import bootstrap
+from retailkit.lab.intervals import interval
 from retailkit.store.visits.attention import Funnel, find_funnel
 from retailkit.store.visits.choice_sets import find_choices
 from retailkit.store.visits.interest import funnel_table, interest_table, score_hands
@@ -87,13 +89,24 @@ def rank_agreement(table: pd.DataFrame, repetitions: int = 1000, seed: int = 0) 
     """
     by = next(name for name in ("product", "zone", "cell") if name in table)
     wide = table.pivot(index=by, columns="measure", values="value")
-    known = table[table["measure"] == "kept"].set_index(by)["truth"].dropna()
+    known = table[table["measure"] == "kept"].set_index(by)["truth"].reindex(wide.index).to_numpy()
+    picked = np.random.default_rng(seed).integers(
+        len(known), size=(repetitions, len(known))
+    )  # the same for all measures
     rows = []
-    for measure in ("dwell", "dwell share", "stopped", "reached", "kept") if len(known) > 2 else ():
-        frame = pd.DataFrame({"found": wide[measure], "true": known}).reset_index()
-        one = bootstrap(frame, _spearman, by=by, repetitions=repetitions, seed=seed)
+    for measure in ("dwell", "dwell share", "stopped", "reached", "kept") if np.isfinite(known).all() else ():
+        found = wide[measure].to_numpy()
+        [value] = _spearman(found[None], known[None])
+        one = interval(value, _spearman(found[picked], known[picked]), units=len(known), unit_name=by)
         rows.append({"measure": measure, "value": one.value, "low": one.low, "high": one.high})
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high"])
+
+
+def _spearman(one: NDArray, other: NDArray) -> NDArray[np.float64]:
+    """Rank correlation of each row of one with that of the other; nan where all of a row is alike."""
+    ranks = [rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (one, other)]
+    size = np.sqrt(np.prod([(part**2).sum(axis=1) for part in ranks], axis=0))
+    return np.divide((ranks[0] * ranks[1]).sum(axis=1), size, out=np.full(len(one), np.nan), where=size > 0)
 
 
 def beside_true_preference(preference: Preference, store: StoreRecording, per: str = "product") -> pd.DataFrame:
@@ -121,10 +134,6 @@ def beside_true_preference(preference: Preference, store: StoreRecording, per: s
     found = table.assign(truth=table["attribute"].map(known.to_dict()))
     inside = (found["low"] <= found["truth"]) & (found["truth"] <= found["high"])
     return found.assign(held=np.where(inside, "yes", "no"))
-
-
-def _spearman(rows: pd.DataFrame) -> float:
-    return float(rows["found"].rank().corr(rows["true"].rank()))
 
 
 def _shoppers(store: StoreRecording, frame: pd.DataFrame) -> pd.DataFrame:

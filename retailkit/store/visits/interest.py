@@ -188,7 +188,7 @@ def recall_of(scores: pd.DataFrame, least: int = 30, level: float = 0.95) -> dic
     Parameters
     ----------
     scores : DataFrame
-        As `score_hands` gives it.
+        As `score_hands` gives it; where it is empty, no recall is known.
     least : int
         A kind of which fewer events were labelled takes the recall of all kinds together, as if it were seen alike.
     """
@@ -197,6 +197,8 @@ def recall_of(scores: pd.DataFrame, least: int = 30, level: float = 0.95) -> dic
         str(kind): Estimate(value, low, high, level, int(events), "events")
         for kind, value, low, high, events in rows[["kind", "value", "low", "high", "events"]].to_numpy()
     }
+    if not seen:
+        return {}
     found = {kind: seen[kind] if seen[kind].units >= least else seen["all"] for kind in KINDS}
     return found | ({BOTH: seen[BOTH]} if seen[BOTH].units else {})
 
