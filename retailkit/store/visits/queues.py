@@ -20,8 +20,7 @@ from retailkit.lab.durations import time_until
 
 _NEEDED = ("visit", "zone", "enter", "leave", "stopped", "censored")
 COLUMNS = ["visit", "service", "join", "served", "left", "wait", "abandoned", "censored", "spell"]
-
-
+_CUT = ["", "start", "end", "both"]
 _DESCRIBED = ["quantity", "value", "low", "high", "level", "units", "unit_name", "count", "of"]
 
 
@@ -44,7 +43,10 @@ def find_queue(
     queue : zone or zones where people wait; empty for a store without a line, in which nobody waits
     service : zone or zones where they are served
     walk : float, seconds
-        Served are those who are next seen where one is served, within this time after they left the line.
+        Served are those who are next seen where one is served, within this time after they left the line; who is next
+        seen in the line again has stayed in it. Trackers exchange people just there. So whoever left the line for
+        elsewhere, or was lost in it, is taken to be the one who within this time is served without having stood in
+        line, or stands in line having been served just before.
 
     Returns
     -------
@@ -62,28 +64,78 @@ def find_queue(
     """
     lines, desks = _names(queue), _names(service)
     _check(zone_visits, lines, desks, walk)
-    stays = zone_visits.sort_values(["visit", "enter"], kind="stable")
-    then = stays[["visit", "zone", "enter", "leave", "censored"]].shift(-1)
-    next_to = (then["visit"] == stays["visit"]).to_numpy() & then["zone"].isin(desks).to_numpy()
-    served = next_to & ((then["enter"] - stays["leave"]) <= walk).to_numpy() & _ends(stays)
-    over = ~then["censored"].isin(["end", "both"]).to_numpy()
-    abandoned = ~served & _ends(stays)
-    leave = stays["leave"].to_numpy(float)
+    stays = zone_visits.sort_values(["visit", "enter"], kind="stable").reset_index(drop=True)
+    waits, serves = (stays["zone"].isin(names).to_numpy() for names in (lines, desks))
+    after = _follow(stays, waits, serves, walk)
+    head, tail, stood = _chains(stays["stopped"].to_numpy(bool), waits, after)
+    desk = after[tail]
+    kept = stood | (desk >= 0)
+    return _table(stays, head[kept], tail[kept], desk[kept])
+
+
+def _follow(stays: pd.DataFrame, waits: NDArray[np.bool_], serves: NDArray[np.bool_], walk: float) -> NDArray[np.intp]:
+    """Row of the stay, in line or at a desk, that each stay in line led to; -1 for none."""
+    after = np.full(len(stays), -1)
+    visit, enter, leave = (stays[name].to_numpy() for name in ("visit", "enter", "leave"))
+    stopped = stays["stopped"].to_numpy(bool)
+    soon = (visit[1:] == visit[:-1]) & (enter[1:] - leave[:-1] <= walk)
+    on = np.flatnonzero(soon & waits[:-1] & (serves[1:] | (waits & stopped)[1:] & stopped[:-1]))
+    after[on] = on + 1
+    lost = np.flatnonzero(waits & stopped & (after < 0))
+    from_line, from_desk = np.append(False, soon & waits[:-1]), np.append(False, soon & serves[:-1])
+    strange = np.flatnonzero(stopped & np.where(waits, from_desk, serves & ~from_line & ~from_desk))
+    earliest = np.where(waits[strange], -walk, 0.0)  # who passes the line is in its zone before the exchange
+    for one, other in _nearest(leave[lost], enter[strange], leave[strange], earliest, walk):
+        after[lost[one]] = strange[other]
+    return after
+
+
+def _nearest(left: NDArray, came: NDArray, gone: NDArray, earliest: NDArray, walk: float) -> list[tuple[int, int]]:
+    """Pair each who left with one who came at about the same time and went later, those closest in time first."""
+    gap = came - left[:, None]
+    one, other = np.nonzero((gap >= earliest) & (gap <= walk) & (gone > left[:, None]))
+    pairs: dict[int, int] = {}
+    for pair in np.argsort(np.abs(gap[one, other]), kind="stable"):
+        if one[pair] not in pairs and other[pair] not in pairs.values():
+            pairs[int(one[pair])] = int(other[pair])
+    return list(pairs.items())
+
+
+def _chains(
+    stopped: NDArray[np.bool_], waits: NDArray[np.bool_], after: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.bool_]]:
+    """First and last row of stays in line that are one, and whether anybody stood in any of them."""
+    on = (after >= 0) & waits[after]  # the next is in line, too
+    head = np.flatnonzero(waits & ~np.isin(np.arange(len(after)), after[on]))
+    tail, stood = head.copy(), stopped[head]
+    for _ in range(len(after)):
+        more = on[tail]
+        if not more.any():
+            break
+        tail = np.where(more, after[tail], tail)
+        stood = stood | stopped[tail]
+    return head, tail, stood
+
+
+def _table(stays: pd.DataFrame, head: NDArray[np.intp], tail: NDArray[np.intp], desk: NDArray[np.intp]) -> pd.DataFrame:
+    first, last, at_desk, served = stays.iloc[head], stays.iloc[tail], stays.iloc[desk], desk >= 0
+    unseen = first["censored"].isin(["start", "both"]).to_numpy()
+    lost = ~_ends(last) & ~served  # who was served is not lost
+    leave, gone = last["leave"].to_numpy(float), at_desk["leave"].where(_ends(at_desk)).to_numpy(float)
+    abandoned = ~served & ~lost
     found = pd.DataFrame(
         {
-            "visit": stays["visit"],
-            "service": then["zone"].where(served, "").astype("str"),
-            "join": stays["enter"].astype(float),
+            "visit": first["visit"].to_numpy(),
+            "service": pd.array(np.where(served, at_desk["zone"], ""), dtype="str"),
+            "join": first["enter"].to_numpy(float),
             "served": np.where(served, leave, np.nan),
-            "left": np.where(served, np.where(over, then["leave"].to_numpy(float), np.nan), leave),
-            "wait": leave - stays["enter"].to_numpy(float),
+            "left": np.where(served, gone, np.where(abandoned, leave, np.nan)),
+            "wait": leave - first["enter"].to_numpy(float),
             "abandoned": abandoned,
-            "censored": stays["censored"].to_numpy(),
+            "censored": pd.array(np.array(_CUT)[unseen + 2 * lost], dtype="str"),
         }
     )
-    found.loc[~_ends(stays), "left"] = np.nan
-    inside = stays["zone"].isin(lines).to_numpy() & (served | stays["stopped"].to_numpy(bool))
-    found = found[inside].sort_values("join", kind="stable").reset_index(drop=True)
+    found = found.sort_values("join", kind="stable").reset_index(drop=True)
     return found.assign(spell=_spells(found))
 
 

@@ -18,6 +18,7 @@ Zones = Mapping[str, Sequence[Sequence[float]]]
 OUTSIDE = -1
 _TOUCH = 1e-6  # m2 by which neighbours may overlap, since corners are rounded
 _BLOCK = 1 << 13  # places looked up at a time
+_BETWEEN = (0.0, 0.25, 0.5, 0.75)  # shares of a step at which depth is looked at
 _TICKS = 8  # looks in the time of a stop
 _BEGINNING = 256  # rows of a stay that are looked at first
 _COLUMNS = ("visit", "time", "x", "y")
@@ -257,9 +258,17 @@ def _is_sure(runs: _Runs, way: _Way, corners: list[NDArray], gap: float, margin:
     sure |= (runs.zone == OUTSIDE) & (runs.opens | runs.closes)
     for code, points in enumerate(corners):
         short = np.flatnonzero(~sure & (runs.zone == code))
-        rows, starts = _rows(runs.first[short], runs.last[short])
+        before, after = runs.first[short] - ~runs.opens[short], runs.last[short] + ~runs.closes[short]
+        rows, starts = _rows(before, after)
+        steps = np.ones(len(rows), dtype=bool)
+        steps[starts[1:] - 1] = steps[-1:] = False  # none from one run to the next
+        deepest = np.zeros(len(rows))
+        for share in _BETWEEN:  # people are deepest between two rows
+            x, y = (at[rows] + share * steps * (at[rows + steps] - at[rows]) for at in (way.x, way.y))
+            inside = np.flatnonzero(_is_inside(x, y, points))
+            deepest[inside] = np.maximum(deepest[inside], _depth(x[inside], y[inside], points))
         if len(short):
-            sure[short] = np.maximum.reduceat(_depth(way.x[rows], way.y[rows], points), starts) >= margin
+            sure[short] = np.maximum.reduceat(deepest, starts) >= margin
     return sure
 
 

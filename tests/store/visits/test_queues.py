@@ -23,7 +23,17 @@ def stays_of(*rows) -> pd.DataFrame:
         ([(1, "line", 0, 3, False)], []),  # walked through
         ([(1, "line", 0, 30), (1, "milk", 40, 60), (1, "desk", 70, 90)], [("", 0, None, 30, 30, True, "")]),
         ([(1, "line", 0, 30), (1, "desk", 60, 90)], [("", 0, None, 30, 30, True, "")]),  # too late to have come from it
-        ([(1, "line", 0, 30), (2, "desk", 31, 90)], [("", 0, None, 30, 30, True, "")]),  # somebody else
+        ([(1, "line", 0, 30), (2, "desk", 60, 90)], [("", 0, None, 30, 30, True, "")]),  # somebody else
+        ([(1, "line", 0, 30), (2, "desk", 31, 90)], [("desk", 0, 30, 90, 30, False, "")]),  # the tracker's new name
+        ([(1, "line", 0, 30), (1, "line", 36, 60), (1, "desk", 61, 90)], [("desk", 0, 60, 90, 60, False, "")]),
+        (
+            [(1, "line", 0, 30), (1, "line", 50, 60), (1, "desk", 61, 90)],
+            [("", 0, None, 30, 30, True, ""), ("desk", 50, 60, 90, 10, False, "")],
+        ),
+        (
+            [(1, "line", 0, 40), (2, "desk", -99, 30), (2, "line", 38, 70), (2, "desk", 71, 90)],
+            [("desk", 0, 70, 90, 70, False, "")],
+        ),  # exchanged with somebody who had just paid and walked past
         ([(1, "line", 0, 30, True, "end")], [("", 0, None, None, 30, False, "end")]),
         ([(1, "line", 0, 30, True, "start"), (1, "desk", 31, 90)], [("desk", 0, 30, 90, 30, False, "start")]),
         ([(1, "line", 0, 30), (1, "desk", 31, 90, True, "end")], [("desk", 0, 30, None, 30, False, "")]),
