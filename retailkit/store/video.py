@@ -264,7 +264,12 @@ def _gif_times(path: Path) -> tuple[NDArray[np.float64], tuple[int, int]]:
                 picture.seek(number)
                 lengths.append((picture.info.get("duration") or 1000 / _RATE) / 1000)
             size = picture.size
-    except (UnidentifiedImageError, OSError, EOFError) as error:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        EOFError,
+        ImportError,
+    ) as error:  # Import: ultralytics
         raise DataError(f"{path} cannot be read: {error}") from error
     return np.concatenate([[0.0], np.cumsum(lengths)[:-1]]), size
 
