@@ -74,7 +74,8 @@ def _units(truth: Sequence[Sequence[Hashable]], people: Iterable[Hashable]) -> d
 
     for group in truth:
         for member in group:
-            leader[top(leader.setdefault(member, member))] = top(group[0])
+            leader.setdefault(member, member)  # somebody whom the camera never saw
+            leader[top(member)] = top(group[0])
     numbers: dict[Hashable, int] = {}
     return {who: numbers.setdefault(top(who), len(numbers)) for who in leader}
 

@@ -13,8 +13,8 @@ from retailkit.store.visits.untangling import BEAT, close_pairs
 NEAR = 2.5  # metres: who is further apart is not together
 WALKS = 0.35  # metres per second: slower is standing, and standing beside somebody tells little
 ALIKE = 0.6  # metres per second: by how much the velocities of two who walk together differ at most
-LEAST = 3  # moments in which two must have been near each other to be described
-_AROUND = 2  # rows on each side from which a velocity is read
+LEAST = 1.2  # seconds for which two must have been near each other to be described
+_AROUND = 0.8  # seconds on each side over which a velocity is read
 _BLOCK = 1_000_000  # rows of pairs at a time, which bounds the memory
 
 
@@ -31,10 +31,10 @@ class _Moments:
 
     @cached_property
     def velocity(self) -> NDArray[np.complex128]:
-        """Metres per second, over two rows on each side."""
-        row = np.arange(len(self.visit))
-        before = np.maximum(row - _AROUND, self.first[self.visit])
-        after = np.minimum(row + _AROUND, self.first[self.visit + 1] - 1)
+        """Metres per second, over some rows on each side."""
+        row, around = np.arange(len(self.visit)), max(round(_AROUND / self.step), 1)
+        before = np.maximum(row - around, self.first[self.visit])
+        after = np.minimum(row + around, self.first[self.visit + 1] - 1)
         return (self.place[after] - self.place[before]) / np.maximum(self.time[after] - self.time[before], 1e-9)
 
     @cached_property
@@ -57,7 +57,7 @@ class _Moments:
 
 
 def describe_pairs(tracks: pd.DataFrame) -> pd.DataFrame:
-    """Describe any two people who were near each other, for three moments (0.4 s apart) or more.
+    """Describe any two people who were near each other for 1.2 seconds or more.
 
     >>> walk = pd.DataFrame({"time": np.arange(0, 8, 0.4), "x": np.arange(0, 8, 0.4) * 1.25})
     >>> pairs = describe_pairs(pd.concat([walk.assign(visit=1, y=0.0), walk.assign(visit=2, y=0.8)]))
@@ -120,7 +120,7 @@ def _candidates(moments: _Moments) -> tuple[NDArray[np.intp], NDArray[np.intp], 
     number = len(moments.first)
     found, which, times = np.unique(sides[0] * np.int64(number) + sides[1], return_inverse=True, return_counts=True)
     together = np.bincount(which, moments.together(*rows), minlength=len(found)) > 0
-    kept = times >= LEAST
+    kept = times * moments.step > LEAST - moments.step / 2
     one, other = np.divmod(found[kept], number)
     return one.astype(np.intp), other.astype(np.intp), together[kept]
 

@@ -9,12 +9,13 @@ import pandas as pd
 from retailkit.datasets.recordings import Recording
 from retailkit.simulate.camera import degrade_tracks, meetings
 from retailkit.store.visits import check_tracks, clean_tracks, smooth_tracks, untangle_tracks
-from retailkit.store.visits.group_scores import owners, pairs_of, pairwise_f1, score_pairs
+from retailkit.store.visits.group_scores import owners, pairs_of, score_pairs
 from retailkit.store.visits.groups import find_groups, learn_weights, members
 from retailkit.store.visits.pairs import describe_pairs
 
 LEVELS = {"little": (0.05, 0.1), "some": (0.1, 0.2), "much": (0.2, 0.3)}  # missed, jitter (metres)
-METRES, SHARES, LEAST = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5), (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95), (1, 5, 8, 12)
+METRES, SHARES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5), (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
+LEAST = (1, 5, 8, 12)  # moments
 _MET: dict[str, pd.DataFrame] = {}
 
 
@@ -38,17 +39,22 @@ def ours(tracks: pd.DataFrame, scene: Recording, **options) -> pd.DataFrame:
     return score(pairs_of(members(groups), owners(tracks)), scene)
 
 
-def learn(scenes: list[Recording], seeds: range) -> dict:
-    """Options for `find_groups`, learned on copies of some scenes."""
-    tables = []
-    for scene, level, seed, whole in product(scenes, LEVELS, seeds, (False, True)):
+@cache
+def labelled_pairs(scene: Recording, seed: int) -> pd.DataFrame:
+    """Pairs of copies of a scene, at all levels and by both ways of cleaning, with the truth."""
+    tables, true = [], pairs_of(scene.groups)
+    for level, whole in product(LEVELS, (False, True)):
         tracks = spoil(scene, level, seed, whole)
         owner, pairs = owners(tracks), describe_pairs(tracks)
         one, other = pairs["one"].map(owner), pairs["other"].map(owner)
-        true = pairs_of(scene.groups)
         told = [frozenset(pair) in true for pair in zip(one, other, strict=True)]
         tables.append(pairs.assign(scene=scene.name, told=told)[(one != other).to_numpy()])
-    table = pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
+
+
+def learn(scenes: list[Recording], seeds: range) -> dict:
+    """Options for `find_groups`, learned on copies of some scenes."""
+    table = pd.concat([labelled_pairs(scene, seed) for scene, seed in product(scenes, seeds)], ignore_index=True)
     weights, common = learn_weights(table, table["told"].to_numpy(), table["scene"].to_numpy())
     return {"weights": weights, "common": common}
 
@@ -64,7 +70,7 @@ def near_shares(tracks: pd.DataFrame) -> pd.DataFrame:
 
 
 def distance_rule(tracks: pd.DataFrame, scene: Recording, metres: float, share: float, least: int) -> pd.DataFrame:
-    """Pairs within some metres of each other for a share of the moments that they have in common, and for some at least."""
+    """Pairs within some metres of each other for a share of the moments in common, and for some at least."""
     owner, counts = owners(tracks), near_shares(tracks)
     linked = counts.index[_near(counts, metres, share, least)]
     return score(pairs_of(linked.tolist(), owner), scene)
@@ -88,8 +94,3 @@ def tuned_rule(scene: Recording) -> tuple[float, tuple[float, float, int]]:
 def pooled(scores: list[pd.DataFrame]) -> pd.DataFrame:
     """Several scenes as one."""
     return pd.concat(scores, ignore_index=True).assign(unit=lambda rows: range(len(rows)))
-
-
-__all__ = [
-    "LEVELS", "distance_rule", "learn", "near_shares", "ours", "pairwise_f1", "pooled", "score", "spoil", "tuned_rule",
-]  # fmt: skip
