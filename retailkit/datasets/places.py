@@ -44,7 +44,7 @@ def place(name: str | Path, known: Card | None) -> Path:
     if (found := find(known.name)) is None:
         how = f"`retailkit data get {known.name}` fetches it" if known.url else known.obtain.strip()
         raise DataError(
-            f"{known.name} is not on this machine: {how}. Looked in RETAILKIT_DATA "
+            f"{known.name} is not on this machine: {how.rstrip('.')}. Looked in RETAILKIT_DATA "
             f"({os.environ.get('RETAILKIT_DATA') or 'not set'}) and {project.root() / 'datasets'}."
         )
     return found

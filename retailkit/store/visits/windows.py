@@ -1,10 +1,12 @@
 """Shop windows drawn by hand on a picture of the scene, and their place on the floor.
 
-They stand in ``datasets/shop_windows.csv``: scene, window, part, column, row (pixels from the top left corner). Panes
-are outlines of the glass; ``foot`` is where the wall beneath it meets the pavement, two points. The foot alone is used
-to measure, since a homography knows nothing but the floor.
+They stand in ``datasets/shop_windows.csv``: scene, window, part, column, row, raised (all pixels, from the top left
+corner). Panes are outlines of the glass; ``foot`` is where the wall beneath it meets the pavement, two points. The foot
+alone is used to measure, since a homography knows nothing but the floor. ``raised`` says by how many pixels people are
+marked above their feet: beside ``reference.png``, marks of zara01 stand on feet and those of zara02 on heads.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from retailkit.lab import project
 from retailkit.lab.style import PALETTE, Chart, canvas, style
 
 FILE = "shop_windows.csv"
-COLUMNS = ["scene", "window", "part", "column", "row"]
+COLUMNS = ["scene", "window", "part", "column", "row", "raised"]
 Line = tuple[tuple[float, float], tuple[float, float]]
 
 
@@ -27,7 +29,7 @@ def read_windows(path: Path | None = None) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        scene, window, part, column, row.
+        scene, window, part, column, row, raised.
 
     Raises
     ------
@@ -54,22 +56,25 @@ def find_window(recording: Recording, window: str = "shop", windows: pd.DataFram
         Nobody has drawn this window for the scene, or the scene has no homography.
     """
     windows = read_windows() if windows is None else windows
-    foot = _parts(recording, window, windows).get("foot")
+    foot = _parts(recording, window, windows, ["column", "row", "raised"]).get("foot")
     if foot is None or len(foot) != 2:
         raise DataError(f"window '{window}' of {recording.name} has no foot of two points in {FILE}")
     if recording.homography is None:
         raise DataError(f"{recording.name} has no homography: its picture cannot be brought to the floor")
     width, height = recording.size
-    first, second = to_floor(recording.homography, recording.size, foot[:, 0] - width / 2, height / 2 - foot[:, 1])
+    column, row = foot[:, 0], foot[:, 1] - foot[:, 2]  # where somebody who stands there is marked
+    first, second = to_floor(recording.homography, recording.size, column - width / 2, height / 2 - row)
     return (float(first[0]), float(first[1])), (float(second[0]), float(second[1]))
 
 
-def _parts(recording: Recording, window: str, windows: pd.DataFrame) -> dict[str, np.ndarray]:
+def _parts(
+    recording: Recording, window: str, windows: pd.DataFrame, columns: Sequence[str] = ("column", "row")
+) -> dict[str, np.ndarray]:
     mine = windows[(windows["scene"] == recording.name) & (windows["window"] == window)]
     if mine.empty:
         drawn = ", ".join(sorted({f"{one.window} in {one.scene}" for one in windows.itertuples()}))
         raise DataError(f"nobody has drawn a window '{window}' for {recording.name}; there are: {drawn}")
-    return {str(part): rows[["column", "row"]].to_numpy(float) for part, rows in mine.groupby("part", sort=False)}
+    return {str(part): rows[list(columns)].to_numpy(float) for part, rows in mine.groupby("part", sort=False)}
 
 
 def draw_window(
