@@ -28,7 +28,7 @@ from retailkit.simulate import aisles, figures
 from retailkit.simulate.aisles import Block, Camera
 from retailkit.simulate.persons import Person, paint_people
 
-CAMERA = Camera(width=384, height=288, focal=330.0, up=3.0, pitch=24.0)
+CAMERA = Camera(width=384, height=288, focal=430.0, up=3.0, pitch=27.0)
 HALF = 1.4  # metres from the middle of the aisle to its shelves
 LINE = ((HALF, 4.2), (-HALF, 4.2))  # who goes into the aisle passes it from left to right, seen along it
 ZONES = {
@@ -36,7 +36,7 @@ ZONES = {
     "right shelf": [(0.3, 5.0), (HALF, 5.0), (HALF, 8.0), (0.3, 8.0)],
 }
 MARKS = [(-1.3, 3.4), (1.3, 3.4), (1.3, 6.0), (-1.3, 6.0), (-1.3, 9.5), (1.3, 9.5)]  # metres
-BEFORE, BEYOND = 1.8, 12.5  # metres: where shoppers come from, unseen below the camera, and the aisle's far end
+BEFORE, BEYOND = 1.8, 11.0  # metres: where shoppers come from, unseen below the camera, and the aisle's far end
 PACE, STEP = 1.15, 1.35  # metres per second, metres in two steps
 COUNTED = 20  # frames
 
@@ -118,7 +118,7 @@ def make_photos(folder: str | Path, photos: int = 100, seed: int = 0, progress: 
     for index in tqdm(range(1, photos + 1), "drawing an aisle", delay=2, disable=not progress, unit="photo"):
         rng = np.random.default_rng((seed, index))
         room = _room(seed, index // 8)
-        picture, people = _draw(rng, _set_scene(rng, walk_aisle(rng, 24.0, 8), room), float(rng.uniform(2, 22)))
+        picture, people = _draw(rng, _set_scene(rng, walk_aisle(rng, 24.0, 6), room), float(rng.uniform(2, 22)))
         cv2.imwrite(str(folder / f"images/aisle_{index:05d}.jpg"), picture)
         text = label_text(people.dropna(subset=["x1"]).assign(class_id=0), CAMERA.width, CAMERA.height)
         (folder / f"labels/aisle_{index:05d}.txt").write_text(text)
