@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.store.visits.beats import beat_rows, take_beats
+from retailkit.store.visits.beats import BEAT, beat_rows, take_beats
 from retailkit.store.visits.stitching import stitch_tracks
-from retailkit.store.visits.tracks import first_rows, smooth_tracks, spread
+from retailkit.store.visits.tracks import first_rows, smooth_tracks
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 
 STILL = 6.0  # seconds over which somebody who stands is averaged
 SLOW = 0.35  # metres per second: below it, somebody stands or shuffles
+_REACH = int(STILL / 2 / BEAT) + 1  # beats on each side that are near enough at most
+_BLOCK = 4096  # beats at once: few enough for the processor's cache, and for sums that lose no digits
 
 
 def clean_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
@@ -58,49 +60,53 @@ def _steady(raw: pd.DataFrame, smooth: pd.DataFrame) -> pd.DataFrame:
     one does not contradict the data (after Goldenshluger & Nemirovski 1997).
     """
     rows = beat_rows(raw)
-    beats = take_beats(raw, rows)
-    stands, places, slopes = _long_lines(beats)
-    number = np.diff(rows, append=len(raw))[stands]
-    here = spread(rows[stands], number)
-    away = raw["time"].to_numpy(float)[here] - np.repeat(beats["time"].to_numpy(float)[stands], number)
-    steady = {}
-    for name, place, slope in zip(("x", "y"), places, slopes, strict=True):
-        steady[name] = smooth[name].to_numpy(float, copy=True)
-        steady[name][here] = np.repeat(place[stands], number) + np.repeat(slope[stands], number) * away
-    return smooth.assign(**steady)
-
-
-def _long_lines(beats: pd.DataFrame) -> tuple[NDArray[np.bool_], list[NDArray], list[NDArray]]:
-    """Lines over `STILL` seconds around each beat: whether they hold there; x and y on them; their slopes."""
-    time, first = beats["time"].to_numpy(float), first_rows(beats["visit"])
-    visit = np.repeat(np.arange(len(first)), np.diff(first, append=len(time)))
-    low, high = _window(time, visit, STILL / 2)
-    number = (high - low).astype(float)
-    seconds = time - time[first][visit]
-    middle = _sums(seconds, low, high) / number
-    spreads = np.maximum(_sums(seconds * seconds, low, high) - number * middle**2, 1e-9)
-    squares, speeds, places, slopes = np.zeros(len(time)), np.zeros(len(time)), [], []
-    for name in ("x", "y"):
-        place = beats[name].to_numpy(float)
-        base = place[first][visit]
-        place = place - base
-        mean = _sums(place, low, high) / number
-        slope = (_sums(place * seconds, low, high) - number * mean * middle) / spreads
-        squares += _sums(place * place, low, high) - number * mean**2 - slope**2 * spreads
-        speeds += slope**2
-        places.append(base + mean + slope * (seconds - middle))
-        slopes.append(slope)
+    beats, ends = take_beats(raw, rows), np.append(rows, len(raw))
+    steps = np.diff(beats["time"].to_numpy(float), prepend=0.0)
+    steps[first_rows(beats["visit"])] = np.inf
+    np.minimum(steps, STILL, out=steps)  # from visit to visit is too far
     jitter = max(camera_error(beats).jitter, 0.02)
-    stands = (speeds < SLOW**2) & (number >= 6) & (squares < (1.5 * jitter) ** 2 * 2 * (number - 2))
-    return stands, places, slopes
+    time, then = raw["time"].to_numpy(float), beats["time"].to_numpy(float)
+    before = [beats[name].to_numpy(float) for name in ("x", "y")]
+    steady = [smooth[name].to_numpy(float, copy=True) for name in ("x", "y")]
+    for start in range(0, len(beats), _BLOCK):
+        low, high = max(start - _REACH, 0), min(start + _BLOCK, len(beats))
+        part, core = slice(low, high + _REACH), slice(start - low, high - low)
+        stands, lines = _long_lines(np.cumsum(steps[part]), [place[part] for place in before], jitter)
+        here, number = slice(ends[start], ends[high]), np.diff(ends[start : high + 1])
+        away, held = time[here] - np.repeat(then[start:high], number), np.repeat(stands[core], number)
+        for places, (place, slope) in zip(steady, lines, strict=True):
+            line = np.repeat(place[core], number) + np.repeat(slope[core], number) * away
+            np.copyto(places[here], line, where=held)
+    return smooth.assign(x=steady[0], y=steady[1])
 
 
-def _window(time: NDArray, visit: NDArray, half: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First row, and the one after the last, within half a window of each row and of its visit."""
-    if not len(time):
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    key = time - time.min() + visit * (np.ptp(time) + 2 * half + 1)
-    return np.searchsorted(key, key - half - 1e-6), np.searchsorted(key, key + half + 1e-6, side="right")
+def _long_lines(
+    time: NDArray, places: list[NDArray], jitter: float
+) -> tuple[NDArray[np.bool_], list[tuple[NDArray[np.float64], NDArray[np.float64]]]]:
+    """Lines over `STILL` seconds around each beat: whether somebody stands there; place and slope for each axis."""
+    low, high = _window(time, STILL / 2 + 1e-6)
+    number = (high - low).astype(float)
+    middle = _sums(time, low, high) / number
+    spread = np.maximum(_sums(time * time, low, high) - number * middle**2, 1e-9)
+    squares, speeds, lines = np.zeros(len(time)), np.zeros(len(time)), []
+    for place in places:
+        base = place[0]
+        mean = _sums(place - base, low, high) / number
+        slope = (_sums((place - base) * time, low, high) - number * mean * middle) / spread
+        squares += _sums((place - base) ** 2, low, high) - number * mean**2 - slope**2 * spread
+        speeds += slope**2
+        lines.append((base + mean + slope * (time - middle), slope))
+    return (speeds < SLOW**2) & (number >= 6) & (squares < (1.5 * jitter) ** 2 * 2 * (number - 2)), lines
+
+
+def _window(time: NDArray, half: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First beat, and the one after the last, within half a window of each."""
+    low, high = np.arange(len(time)), np.arange(1, len(time) + 1)
+    for step in range(1, _REACH + 1):
+        near = time[step:] - time[:-step] <= half
+        high[:-step] += near
+        low[step:] -= near
+    return low, high
 
 
 def _sums(values: NDArray, low: NDArray[np.intp], high: NDArray[np.intp]) -> NDArray[np.float64]:

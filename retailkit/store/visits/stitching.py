@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
 from retailkit.store.visits.ends import fit_ends
-from retailkit.store.visits.tracks import first_rows, spread
+from retailkit.store.visits.tracks import first_rows, take_rows
 from retailkit.store.visits.untangling import CameraError, camera_error
 
 SLACK = 0.3  # metres per second: how much surer a short gap is than a long one
@@ -51,7 +51,8 @@ def stitch_tracks(tracks: pd.DataFrame, gap: float = 2.5, reach: float = 1.2) ->
     order = np.lexsort([joined["time"].to_numpy()[first], follows])  # joined pieces follow one another
     length = np.diff(first, append=len(joined))
     names = joined["visit"].array[first].take(np.repeat(follows[order], length[order]))
-    return joined.iloc[spread(first[order], length[order])].assign(visit=names).reset_index(drop=True)
+    rows = list(map(slice, first[order], (first + length)[order]))
+    return take_rows(joined, rows).assign(visit=names).reset_index(drop=True)
 
 
 def _candidates(

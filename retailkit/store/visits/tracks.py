@@ -4,6 +4,8 @@ A camera's day has millions of rows, so whole columns are worked on at once: wha
 only visits with a fault are looked at one by one.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 COLUMNS = ["visit", "time", "x", "y"]
 FASTEST = 10.0  # metres per second: nobody runs faster through a shop
 _MOST_NEIGHBOURS = 50  # moments on each side that smoothing looks at: more cost time and mean a wrong unit
+_FEW = 100  # rows for each that is set aside: then what lies between is copied in stretches
 _BLOCK = 16384  # rows smoothed at once: few enough that what they need stays in the processor's cache
 
 
@@ -78,7 +81,23 @@ def by_visit(frame: pd.DataFrame) -> pd.DataFrame:
     rows = np.argsort(codes.astype(np.uint16), kind="stable")  # a radix sort, which numpy has for 16 bits only
     if codes.max() >= 2**16:
         rows = rows[np.argsort((codes >> 16).astype(np.uint16)[rows], kind="stable")]
-    return frame.iloc[rows]
+    return take_rows(frame, rows)
+
+
+def take_rows(frame: pd.DataFrame, rows: NDArray[np.intp] | list[slice]) -> pd.DataFrame:
+    """Take rows in any order, or stretches of rows one after the other: as ``iloc`` does, in half the time or less."""
+    columns = {number: _taken(frame.iloc[:, number].array, rows) for number in range(frame.shape[1])}
+    taken = pd.DataFrame(columns, index=_taken(frame.index.to_numpy(), rows), copy=False)
+    return taken.set_axis(frame.columns, axis=1)
+
+
+def _taken(values: Any, rows: NDArray[np.intp] | list[slice]) -> Any:
+    values = values.to_numpy() if isinstance(values, pd.arrays.NumpyExtensionArray) else values
+    if not isinstance(rows, list):
+        return values[rows]
+    if isinstance(values, np.ndarray):
+        return np.concatenate([values[:0], *(values[row] for row in rows)])
+    return values[np.concatenate([np.arange(0), *(np.arange(row.start, row.stop) for row in rows)])]
 
 
 def number_visits(visit: pd.Series) -> NDArray[np.signedinteger]:
@@ -117,7 +136,10 @@ def _set_aside(kept: pd.DataFrame, found: dict[int, str], problems: dict[int, st
     problems |= dict(zip(kept.index[places].tolist(), found.values(), strict=True))
     good = np.ones(len(kept), dtype=bool)
     good[places] = False
-    return kept[good]
+    if len(found) * _FEW > len(kept):
+        return kept[good]
+    cuts = np.sort(places)
+    return take_rows(kept, list(map(slice, np.append(0, cuts + 1), np.append(cuts, len(kept)))))
 
 
 def _find_repeats(kept: pd.DataFrame) -> dict[int, str]:

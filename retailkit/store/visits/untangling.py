@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from retailkit.store.visits.beats import BEAT, beat_of, beat_rows, take_beats
 from retailkit.store.visits.ends import fit_ends
-from retailkit.store.visits.tracks import first_rows, number_visits, spread
+from retailkit.store.visits.tracks import first_rows, number_visits, take_rows
 
 _TURN = 0.5  # metres per second: by how much a person's velocity changes of itself within that time
 _SWAY = 0.05  # metres: by how much a person's place does
@@ -109,14 +109,14 @@ def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], ND
     order = np.argsort(beat * (np.ptp(x) + 1) + x) if len(x) else np.empty(0, np.intp)  # quicker than by two keys
     beat, x, y = beat[order], x[order], y[order]
     found: list[NDArray[np.intp]] = []
-    left = np.arange(len(order) - 1)
+    left = np.flatnonzero((beat[1:] == beat[:-1]) & (x[1:] - x[:-1] < near))
     for ahead in range(1, len(order)):
-        left = left[left + ahead < len(order)]
-        left = left[(beat[left + ahead] == beat[left]) & (x[left + ahead] - x[left] < near)]
         if not len(left):
             break
         close = left[np.hypot(x[left + ahead] - x[left], y[left + ahead] - y[left]) < near]
         found.append(np.stack([order[close], order[close + ahead]]))
+        left = left[left + ahead + 1 < len(order)]
+        left = left[(beat[left + ahead + 1] == beat[left]) & (x[left + ahead + 1] - x[left] < near)]
     pairs = np.concatenate(found, axis=1) if found else np.empty((2, 0), dtype=np.intp)
     pairs.sort(axis=0)
     return pairs[0], pairs[1]
@@ -182,4 +182,5 @@ def _exchange(tracks: pd.DataFrame, meetings: pd.DataFrame) -> pd.DataFrame:
     keys, mine = tracks["visit"].array[first], label[pieces]
     order = np.lexsort([time[pieces], number_visits(pd.Series(keys))[mine]])  # pieces of a key never overlap
     names = keys.take(np.repeat(mine[order], length[order]))
-    return tracks.iloc[spread(pieces[order], length[order])].assign(visit=names).reset_index(drop=True)
+    rows = list(map(slice, pieces[order], (pieces + length)[order]))
+    return take_rows(tracks, rows).assign(visit=names).reset_index(drop=True)
