@@ -33,10 +33,18 @@ def test_every_card_of_the_house_is_whole(house, monkeypatch):
     real = {"shelf_gaps", "shelf_rows", "shelf_products", "persons_pennfudan", "persons_coco"}
     assert real <= set(table["name"])
     assert not table.set_index("name").loc[sorted(real), "shareable"].any()  # photographs made by others
-    for name in real:
+    walkers = {"tracks_ucy", "tracks_eth", "tracks_wildtrack", "video"}
+    assert walkers <= set(table["name"])
+    for name in real | walkers:
         known = datasets.card(name)
         assert " @ " in known.source and known.licence and known.obtain and len(known.digest) == 64
         assert name in known.obtain and "RETAILKIT_DATA" in known.obtain
+
+
+@pytest.mark.parametrize("kind", ["tracks", "video"])
+def test_what_shows_no_boxes_needs_no_class_names(card_with, kind):
+    text = GOOD.replace("kind: yolo", f"kind: {kind}").replace("names: [empty, disorganized]\n", "")
+    assert read_card(card_with(text)).names == ()
 
 
 def test_a_good_card(card_with):
