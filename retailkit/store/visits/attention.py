@@ -269,7 +269,7 @@ def stage_values(events: pd.DataFrame, number: int, recall: Mapping[str, float])
     recall : share seen of each kind
     """
     row, kind = events["exposure"].to_numpy(dtype=np.intp), events["kind"].to_numpy()
-    weight = events["probability"].to_numpy(dtype=float) / events["kind"].map(recall).to_numpy(dtype=float)
+    weight = events["probability"].to_numpy(dtype=float) / np.array([recall[one] for one in kind], dtype=float)
     untouched, untaken = np.ones((2, number))
     taken, step = kind == "take", np.select([kind == "take", kind == "return"], [1, -1], 0)
     moved, into = step != 0, step >= 0

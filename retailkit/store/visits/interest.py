@@ -9,8 +9,11 @@ score_hands(hands, labelled)               # how many hand events are seen, and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +25,7 @@ from retailkit.store.visits.attention import BOTH, KINDS, LOWEST_RECALL, PAIR, S
 from retailkit.store.visits.ratios import Ratio, as_mean, as_share, ratio
 
 Groups = Sequence[Sequence[object]]
+_Event = tuple[Any, str, float, str]
 
 
 def funnel_table(funnel: Funnel, by: str | None = None, *, groups: Groups = (), level: float = 0.95) -> pd.DataFrame:
@@ -168,7 +172,9 @@ def score_hands(hands: pd.DataFrame, labelled: pd.DataFrame, within: float = 2.0
     """
     if not len(labelled):
         raise ValueError("labelled has no rows; hand events that people saw are needed")
-    found = {**_pairs(hands, labelled, within), **_pairs(_whole(hands), _whole(labelled), within, BOTH)}
+    seen_events, true_events = _events(hands), _events(labelled)
+    found = _pairs(seen_events, true_events, within)
+    found[BOTH] = _pairs(_whole(seen_events), _whole(true_events), within)["take"]
     rows = []
     for kind in (*KINDS, BOTH, "all"):
         kinds = KINDS if kind == "all" else (kind,)
@@ -208,34 +214,39 @@ def unsure_takes(hands: pd.DataFrame) -> float:
     return 1 - float(hands.loc[hands["kind"] == "take", "probability"].mean())
 
 
-def _whole(hands: pd.DataFrame) -> pd.DataFrame:
+def _events(hands: pd.DataFrame) -> list[_Event]:
+    """Hand events of kinds that are known: (visit, cell, time, kind), in this order."""
+    known = hands[hands["kind"].isin(KINDS)]
+    return sorted(zip(*(known[name].tolist() for name in ("visit", "cell", "time", "kind")), strict=True))
+
+
+def _whole(events: list[_Event]) -> list[_Event]:
     """Movements of which both events are there: the takes that come soon after a reach."""
-    rows = hands[hands["kind"].isin(PAIR)].sort_values(["visit", "cell", "time"], kind="stable")
-    last = rows.shift()
-    same = (rows["visit"] == last["visit"]) & (rows["cell"] == last["cell"]) & (rows["time"] - last["time"] <= TOGETHER)
-    return rows[same & (rows["kind"] == "take") & (last["kind"] == "reach")]
+    hands = [event for event in events if event[3] in PAIR]
+    return [
+        after
+        for before, after in pairwise(hands)
+        if before[:2] == after[:2] and (before[3], after[3]) == PAIR and after[2] - before[2] <= TOGETHER
+    ]
 
 
-def _pairs(
-    seen: pd.DataFrame, true: pd.DataFrame, within: float, name: str | None = None
-) -> dict[str, tuple[int, int, int]]:
-    """Number of events labelled, seen, and in both lists, by kind, or of all by a name.
+def _pairs(seen: list[_Event], true: list[_Event], within: float) -> dict[str, tuple[int, int, int]]:
+    """Number of events labelled, seen, and in both lists, by kind.
 
-    Events are paired in order of time, each with the first that is near enough.
+    Events of one visit, cell and kind are paired in order of time, each with the first that is near enough.
     """
-    keys = ["visit", "cell", "kind"]
     left: dict[tuple, list[float]] = {}
-    for *key, time in seen.sort_values("time")[[*keys, "time"]].itertuples(index=False):
-        left.setdefault(tuple(key), []).append(time)
+    for visit, cell, time, kind in seen:
+        left.setdefault((visit, cell, kind), []).append(time)
     both = dict.fromkeys(KINDS, 0)
-    for *key, time in true.sort_values("time")[[*keys, "time"]].itertuples(index=False):
-        near = [other for other in left.get(tuple(key), ()) if abs(other - time) <= within]
+    for visit, cell, time, kind in true:
+        times = left.get((visit, cell, kind), [])
+        near = [other for other in times if abs(other - time) <= within]
         if near:
-            left[tuple(key)].remove(near[0])
-            both[key[-1]] += 1
-    if name:
-        return {name: (len(true), len(seen), sum(both.values()))}
-    return {kind: (int((true["kind"] == kind).sum()), int((seen["kind"] == kind).sum()), both[kind]) for kind in KINDS}
+            times.remove(near[0])
+            both[kind] += 1
+    number = [Counter(event[3] for event in events) for events in (true, seen)]
+    return {kind: (number[0][kind], number[1][kind], both[kind]) for kind in KINDS}
 
 
 def _share_of(found: int, number: int, level: float) -> Estimate:

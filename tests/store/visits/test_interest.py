@@ -245,7 +245,7 @@ def test_on_simulated_days_too(population, watched):
         drawn = rng.permutation(names)[:230]
         sample, other = (
             {
-                name: frames[name].iloc[np.concatenate([rows[name].get(p, [])[:] for p in part]).astype(int)]
+                name: frames[name].iloc[np.concatenate([rows[name].get(p, []) for p in part]).astype(int)]
                 for name in frames
             }
             for part in (drawn[:80], drawn[80:])
