@@ -69,11 +69,14 @@ def zone_flow(zone_visits: pd.DataFrame, groups: Groups = (), level: float = 0.9
         ignore_index=True,
     )
     steps["unit"] = party_of(steps["visit"], groups)
+    steps["code"], ends = pd.factorize(steps["end"])
     rows = []
     for start, there in steps.groupby("start", sort=True):
-        for end, went in there.groupby("end", sort=True):
-            share = clustered_share(there["end"] == end, there["unit"], level=level)
-            rows.append((start, end, len(went), went["visit"].nunique(), share.value, share.low, share.high))
+        code, unit, visit = (there[name].to_numpy() for name in ("code", "unit", "visit"))
+        for end in np.unique(code):
+            went = code == end
+            share = clustered_share(went, unit, level=level)
+            rows.append((start, ends[end], went.sum(), len(set(visit[went])), share.value, share.low, share.high))
     found = pd.DataFrame(rows, columns=["start", "end", "count", "visits", "share", "low", "high"])
     return found.sort_values(["start", "count", "end"], ascending=[True, False, True]).reset_index(drop=True)
 

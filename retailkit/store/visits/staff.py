@@ -51,7 +51,9 @@ def guess_staff(
         A column is missing, `areas` is no list, or a weight is unknown or outside 0 to 1.
     """
     _check(tracks, zone_visits, areas, weights)
-    visits, codes = np.unique(tracks["visit"].to_numpy(), return_inverse=True)
+    visit = tracks["visit"].to_numpy()
+    leap = np.append(len(visit) > 0, visit[1:] != visit[:-1])[: len(visit)]
+    visits, codes = visit[leap], np.cumsum(leap) - 1
     seconds = _seconds(tracks, codes)
     present = np.bincount(codes, seconds, len(visits))
     inside = zone_visits[zone_visits["zone"].isin(list(areas))].groupby("visit")["dwell"].sum()
