@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from retailkit.lab.clustered import clustered_share, rate_ends
 from retailkit.store.visits.dwell import Groups, party_of
+from retailkit.store.visits.zones import way_of
 
 IN, OUT = "(in)", "(out)"  # before the first zone and after the last
 DAY = 86_400.0  # seconds
@@ -177,15 +178,14 @@ def heat_map(
     Raises
     ------
     ValueError
-        A column is missing, the cell is not above 0, the extent has no area, or it has over four million cells.
+        The tracks are not as `check_tracks` gives them, the cell is not above 0, the extent has no area, or it has over
+        four million cells.
     """
-    _need(tracks, ("visit", "time", "x", "y"), "tracks")
     if not cell > 0:
         raise ValueError(f"cell is {cell!r}: metres above 0 are needed")
-    x, y, time = (tracks[name].to_numpy(float) for name in ("x", "y", "time"))
-    visit = tracks["visit"].to_numpy()
+    way = way_of(tracks)
+    x, y, time, leap = way.x, way.y, way.time, way.leap
     west, south, across, up = _grid(x, y, cell, extent)
-    leap = visit[1:] != visit[:-1]
     half = np.where(leap, 0.0, np.diff(time) / 2)
     seconds = np.append(half, 0.0) + np.append(0.0, half)[: len(time)] if len(time) else time
     column, row = np.floor(x / cell).astype(np.int64) - west, np.floor(y / cell).astype(np.int64) - south

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.store.visits.zones import way_of
+
 WEIGHTS = {"in_area": 0.9, "long": 0.8, "apart": 0.7, "returns": 0.3}
 _CELL = 0.5  # metres: side of the squares by which places are told apart
 _RARE = 0.03  # share of visits: where fewer go, customers do not
@@ -48,12 +50,13 @@ def guess_staff(
     Raises
     ------
     ValueError
-        A column is missing, `areas` is no list, or a weight is unknown or outside 0 to 1.
+        The tracks are not as `check_tracks` gives them, a column is missing, `areas` is no list, or a weight is unknown
+        or outside 0 to 1.
     """
-    _check(tracks, zone_visits, areas, weights)
-    visit = tracks["visit"].to_numpy()
-    leap = np.append(len(visit) > 0, visit[1:] != visit[:-1])[: len(visit)]
-    visits, codes = visit[leap], np.cumsum(leap) - 1
+    _check(zone_visits, areas, weights)
+    way = way_of(tracks)
+    first = np.append(len(way.visit) > 0, way.leap)[: len(way.visit)]
+    visits, codes = way.visit[first], np.cumsum(first) - 1
     seconds = _seconds(tracks, codes)
     present = np.bincount(codes, seconds, len(visits))
     inside = zone_visits[zone_visits["zone"].isin(list(areas))].groupby("visit")["dwell"].sum()
@@ -74,13 +77,9 @@ def guess_staff(
     return found.assign(probability=1 - doubt, staff=1 - doubt >= 0.5)
 
 
-def _check(tracks: pd.DataFrame, zone_visits: pd.DataFrame, areas: Sequence[str], weights: Mapping[str, float]) -> None:
-    for name, frame, columns in (
-        ("tracks", tracks, ("visit", "time", "x", "y")),
-        ("zone_visits", zone_visits, ("visit", "zone", "dwell", "again")),
-    ):
-        if missing := [column for column in columns if column not in frame]:
-            raise ValueError(f"{name} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
+def _check(zone_visits: pd.DataFrame, areas: Sequence[str], weights: Mapping[str, float]) -> None:
+    if missing := [name for name in ("visit", "zone", "dwell", "again") if name not in zone_visits]:
+        raise ValueError(f"zone_visits has no column {', '.join(missing)}; it has {', '.join(map(str, zone_visits))}")
     if isinstance(areas, str):
         raise ValueError(f"areas is {areas!r}: a list of zones is needed, as [{areas!r}]")
     for name, weight in weights.items():

@@ -126,7 +126,8 @@ def find_zone_visits(
     Raises
     ------
     ValueError
-        What `check_zones` raises; or a limit is below 0, or the tracks lack a column.
+        What `check_zones` raises; or a limit is below 0; or the tracks lack a column, hold something that is no number,
+        or are not by visit and time.
 
     Notes
     -----
@@ -136,10 +137,7 @@ def find_zone_visits(
     for name, limit in (("slow", slow), ("stop", stop), ("gap", gap), ("margin", margin)):
         if not limit >= 0:
             raise ValueError(f"{name} is {limit!r}: a number from 0 up is needed")
-    if missing := [name for name in _COLUMNS if name not in tracks]:
-        raise ValueError(f"tracks has no column {', '.join(missing)}; it has {', '.join(map(str, tracks))}")
-    corners = check_zones(zones)
-    way = _Way(tracks["visit"].to_numpy(), *(tracks[name].to_numpy(float) for name in _COLUMNS[1:]))
+    corners, way = check_zones(zones), way_of(tracks)
     runs = _runs(way, list(corners.values()))
     first, last = _stays(runs, _is_sure(runs, way, list(corners.values()), gap, margin))
     rows = runs.first[first], runs.last[last]
@@ -162,13 +160,32 @@ def find_zone_visits(
 
 
 @dataclass(frozen=True, eq=False)
-class _Way:
-    """Rows of tracks as arrays."""
+class Way:
+    """Rows of tracks as arrays, by visit and time."""
 
     visit: NDArray
     time: NDArray[np.float64]
     x: NDArray[np.float64]
     y: NDArray[np.float64]
+    leap: NDArray[np.bool_]  # (rows - 1,): another visit begins after this row
+
+
+def way_of(tracks: pd.DataFrame) -> Way:
+    """Take tracks apart, and make sure that nothing in them would go wrong unseen."""
+    if missing := [name for name in _COLUMNS if name not in tracks]:
+        raise ValueError(f"tracks has no column {', '.join(missing)}; it has {', '.join(map(str, tracks))}")
+    visit, (time, x, y) = tracks["visit"].to_numpy(), (tracks[name].to_numpy(float) for name in _COLUMNS[1:])
+    for name, values in zip(_COLUMNS[1:], (time, x, y), strict=True):
+        if not np.isfinite(values.sum()):  # one pass; only then a second to find where
+            row = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise ValueError(f"tracks, row {row + 1}: {name} is {values[row]}; `check_tracks` sets such rows aside")
+    leap = np.asarray(visit[1:] != visit[:-1])
+    back = np.flatnonzero((time[1:] < time[:-1]) & ~leap)
+    apart = pd.Series(visit[np.append(True, leap)] if len(visit) else visit).duplicated()
+    if len(back) or apart.any():
+        row = int(back[0]) + 2 if len(back) else int(np.flatnonzero(np.append(True, leap))[apart][0]) + 1
+        raise ValueError(f"tracks, row {row}: not by visit and time, as `check_tracks` gives them")
+    return Way(visit, time, x, y, leap)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,15 +233,14 @@ def _is_inside(x: NDArray, y: NDArray, points: NDArray) -> NDArray[np.bool_]:
     return inside
 
 
-def _runs(way: _Way, corners: list[NDArray]) -> _Runs:
+def _runs(way: Way, corners: list[NDArray]) -> _Runs:
     number = len(way.time)
     zone = locate(way.x, way.y, corners)
-    leap = way.visit[1:] != way.visit[:-1]
-    cuts = np.flatnonzero(leap | (zone[1:] != zone[:-1])) + 1
+    cuts = np.flatnonzero(way.leap | (zone[1:] != zone[:-1])) + 1
     first = np.concatenate([[0], cuts])[: len(cuts) + (number > 0)].astype(np.intp)
     last = np.concatenate([cuts - 1, [number - 1]])[: len(first)].astype(np.intp)
     opens, closes = np.ones((2, len(first)), dtype=bool)
-    opens[1:] = closes[:-1] = leap[cuts - 1]
+    opens[1:] = closes[:-1] = way.leap[cuts - 1]
     begin, end = way.time[first], way.time[last]
     for code, points in enumerate(corners):
         there = zone[first] == code
@@ -237,7 +253,7 @@ def _runs(way: _Way, corners: list[NDArray]) -> _Runs:
     return _Runs(first, last, zone[first].astype(np.intp), opens, closes, begin, end)
 
 
-def _cut(way: _Way, inside: NDArray[np.intp], outside: NDArray[np.intp], points: NDArray) -> NDArray[np.float64]:
+def _cut(way: Way, inside: NDArray[np.intp], outside: NDArray[np.intp], points: NDArray) -> NDArray[np.float64]:
     """When the straight way from a row inside to one outside first cuts the edge."""
     start = np.stack([way.x[inside], way.y[inside]], axis=1)[:, None]
     step = np.stack([way.x[outside], way.y[outside]], axis=1)[:, None] - start
@@ -252,7 +268,7 @@ def _cut(way: _Way, inside: NDArray[np.intp], outside: NDArray[np.intp], points:
     return way.time[inside] + found * (way.time[outside] - way.time[inside])
 
 
-def _is_sure(runs: _Runs, way: _Way, corners: list[NDArray], gap: float, margin: float) -> NDArray[np.bool_]:
+def _is_sure(runs: _Runs, way: Way, corners: list[NDArray], gap: float, margin: float) -> NDArray[np.bool_]:
     """Whether a run is long or deep enough, or an absence with which a visit begins or ends."""
     sure = runs.end - runs.begin >= gap
     sure |= (runs.zone == OUTSIDE) & (runs.opens | runs.closes)
@@ -317,7 +333,7 @@ def _belongs(runs: _Runs, who: NDArray, heads: NDArray[np.intp], state: NDArray[
     return (state < len(heads)) & (runs.zone == runs.zone[head]) & (who == who[head])
 
 
-def _has_stopped(way: _Way, first: NDArray[np.intp], last: NDArray[np.intp], slow: float, stop: float) -> NDArray:
+def _has_stopped(way: Way, first: NDArray[np.intp], last: NDArray[np.intp], slow: float, stop: float) -> NDArray:
     """Whether anybody stayed near one place for long enough between the first and the last row."""
     stopped = np.zeros(len(first), dtype=bool)
     for most in (_BEGINNING, len(way.time)):  # the first rows settle most stays, and staff stay all day
@@ -327,9 +343,7 @@ def _has_stopped(way: _Way, first: NDArray[np.intp], last: NDArray[np.intp], slo
     return stopped
 
 
-def _is_still(
-    way: _Way, first: NDArray[np.intp], last: NDArray[np.intp], near: float, stop: float
-) -> NDArray[np.bool_]:
+def _is_still(way: Way, first: NDArray[np.intp], last: NDArray[np.intp], near: float, stop: float) -> NDArray[np.bool_]:
     """Whether, from some moment on, a stay is near its place both half a stop and a whole stop later."""
     rows, starts = _rows(first, last)
     stay = np.repeat(np.arange(len(first)), np.diff(np.append(starts, len(rows))))

@@ -213,6 +213,21 @@ def test_limits_below_nothing_are_refused(change, message):
         find_zone_visits(wander(1).drop(columns="y"), {"milk": MILK})
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.assign(x=rows["x"].mask(rows.index == 6)), "tracks, row 7: x is nan; `check_tracks` sets"),
+        (lambda rows: rows.assign(time=rows["time"].mask(rows.index == 6, np.inf)), "tracks, row 7: time is inf"),
+        (lambda rows: rows[::-1], "tracks, row 2: not by visit and time"),
+        (lambda rows: pd.concat([rows, rows]), "tracks, row [0-9]+: not by visit and time"),
+        (lambda rows: rows.assign(visit=rows["visit"] % 2), "tracks, row [0-9]+: not by visit and time"),
+    ],
+)
+def test_tracks_that_were_not_checked_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        find_zone_visits(change(wander(1)), {"milk": MILK})
+
+
 CAMERAS = [(0.05, 0.1), (0.1, 0.2), (0.2, 0.3)]  # moments missed, jitter in metres
 
 
