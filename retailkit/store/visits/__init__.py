@@ -22,6 +22,8 @@ from retailkit.store.visits.funnel_truth import (
     rank_agreement,
     watch_hands,
 )
+from retailkit.store.visits.gaze import find_gaze, find_headings, find_looks
+from retailkit.store.visits.groups import find_groups, members
 from retailkit.store.visits.interest import (
     funnel_table,
     interest_table,
@@ -31,8 +33,10 @@ from retailkit.store.visits.interest import (
     stop_effect,
     unsure_takes,
 )
+from retailkit.store.visits.motion import compare_looks, describe_motion, score_motion
 from retailkit.store.visits.occupancy import find_occupancy
 from retailkit.store.visits.oracle import as_estimate, beside_truth
+from retailkit.store.visits.pairs import describe_pairs
 from retailkit.store.visits.preference import fit_preference
 from retailkit.store.visits.privacy import new_keys, suppress
 from retailkit.store.visits.queues import describe_queue, find_queue, queue_length
@@ -42,6 +46,7 @@ from retailkit.store.visits.tracks import check_tracks, smooth_tracks
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 from retailkit.store.visits.visitors import count_visitors, first_seen, learn_visitors, visitor_table
 from retailkit.store.visits.window_study import study_windows
+from retailkit.store.visits.windows import draw_window, find_window
 from retailkit.store.visits.zones import check_zones, find_zone_visits
 
 __all__ = [
@@ -54,17 +59,26 @@ __all__ = [
     "check_zones",
     "clean_tracks",
     "common_paths",
+    "compare_looks",
     "count_crossings",
     "count_visitors",
     "describe_cleaning",
+    "describe_motion",
+    "describe_pairs",
     "describe_queue",
+    "draw_window",
     "dwell_curve",
     "dwell_times",
     "find_choices",
     "find_crossings",
     "find_funnel",
+    "find_gaze",
+    "find_groups",
+    "find_headings",
+    "find_looks",
     "find_occupancy",
     "find_queue",
+    "find_window",
     "find_zone_visits",
     "first_seen",
     "fit_preference",
@@ -73,6 +87,7 @@ __all__ = [
     "heat_map",
     "interest_table",
     "learn_visitors",
+    "members",
     "name_hands",
     "new_keys",
     "peak_hours",
@@ -81,6 +96,7 @@ __all__ = [
     "rank_agreement",
     "recall_of",
     "score_hands",
+    "score_motion",
     "smooth_tracks",
     "stitch_tracks",
     "stop_effect",
