@@ -6,11 +6,11 @@ study: .venv/ready            ## every notebook in its quick setting, then the g
 	$(BIN)/retailkit study
 
 test: .venv/ready             ## style, types, fast tests, notebooks
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: .venv/ready        ## the long ones alone: those that use both cores by themselves, then the statistical ones
-	$(BIN)/pytest -m slow --ignore tests/store/visits --ignore tests/simulate
-	$(BIN)/pytest -m slow -n 2 tests/store/visits tests/simulate
+	$(BIN)/pytest -m slow --ignore tests/store --ignore tests/simulate
+	$(BIN)/pytest -m slow -n 2 tests/store tests/simulate
 
 lab: .venv/ready              ## JupyterLab on this machine only
 	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
