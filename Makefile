@@ -10,7 +10,7 @@ test: .venv/ready             ## style, types, fast tests, notebooks
 
 test-slow: .venv/ready        ## the long ones alone: those that use both cores by themselves, then the statistical ones
 	$(BIN)/pytest -m slow --ignore tests/store --ignore tests/simulate
-	$(BIN)/pytest -m slow -n 2 tests/store tests/simulate
+	$(BIN)/pytest -m slow -n 2 --dist loadfile tests/store tests/simulate
 
 lab: .venv/ready              ## JupyterLab on this machine only
 	$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
