@@ -24,6 +24,7 @@ import pandas as pd
 import retailkit as rk
 from retailkit.datasets import ImageSet
 from retailkit.store.detect import LOOKS, Detector
+from retailkit.store.fitting import suppression_overlap
 from retailkit.store.score import Score
 from retailkit.store.sizes import false_alarms
 
@@ -50,7 +51,8 @@ def main() -> None:
         scores.setdefault(arm, []).append(detector.score(test))
         if arm == PEER:
             minutes[SHARED_LOOK] = detector.minutes
-            scores.setdefault(SHARED_LOOK, []).append(replace(detector, **LOOKS[options.recipe]).score(test))
+            look = LOOKS[options.recipe] | {"overlap": suppression_overlap(train)}
+            scores.setdefault(SHARED_LOOK, []).append(replace(detector, **look).score(test))
         _report(arm, detector, scores[arm][-1])
     table, differences = _table(scores, minutes), _differences(scores)
     print(run.show(table, "benchmark").to_string(index=False))

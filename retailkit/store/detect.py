@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from retailkit.datasets import ImageSet
 from retailkit.lab import project
 from retailkit.lab.runs import Run, artifact_path
+from retailkit.store.fitting import suppression_overlap, working_size
 from retailkit.store.score import Score, choose_confidence, score_boxes
 
 BOXES = ["photo", "class_name", "x1", "y1", "x2", "y2", "confidence"]
@@ -234,7 +235,8 @@ def train_detector(
         Weights to go on from: a detector, a file (`yolo11n.pt`), a blank model (`yolo11n.yaml`, the default)
         or the id of a run that trained one, for example on simulated shelves.
     size : int
-        Long side of a photograph, pixels.
+        Long side of a photograph, pixels; "small-data" makes it less, down to three quarters, where things are large
+        (`retailkit.store.fitting.working_size`), and the detector then looks at that size.
     seed : int
         Same seed, same epochs, same machine: same weights.
     run : Run, optional
@@ -260,7 +262,9 @@ def train_detector(
     project.quiet()
     from retailkit.store import recipe as recipes
 
-    model = str(_start(start))
+    model, look = str(_start(start)), LOOKS.get(recipe, {})
+    if recipe == "small-data":
+        size, look = working_size(images, size), {**look, "overlap": suppression_overlap(images)}
     with tempfile.TemporaryDirectory(prefix="training-", dir=project.folder(".cache")) as scratch:
         weights, curve = recipes.train(
             images.write_yolo(Path(scratch) / "photos"),
@@ -269,7 +273,7 @@ def train_detector(
         )  # fmt: skip
         minutes_taken = float(curve["minutes"].iloc[-1])
         detector = Detector(
-            _keep(weights), images.names, size, recipe=recipe, minutes=minutes_taken, curve=curve, **LOOKS[recipe]
+            _keep(weights), images.names, size, recipe=recipe, minutes=minutes_taken, curve=curve, **look
         )
     detector = replace(detector, confidence=_working_confidence(detector, images, seed))
     return detector.log(run, name) if run else detector

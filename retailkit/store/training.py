@@ -20,6 +20,7 @@ EMA_SHARE = 0.02  # the averaged weights look back over this share of the steps 
 STAGES = ((0.5, 0.75), (1.0, 1.0))  # until this share of the budget, this share of the size
 WARM_UP = 0.05  # share of the budget in which the learning rate climbs
 CALIBRATING, FEWEST_CALIBRATING = 0.02, 64  # photographs that measure the norms: a share of those seen, and at least
+LAGGING = 300  # steps: a longer training needs no such measuring
 MUON_RATE = 0.03  # peak learning rate of the convolutions inside
 LAST_RATE = 0.01  # the learning rate ends at this share of its peak
 
@@ -119,8 +120,12 @@ class SmallDataTraining(StockTraining):
     def finish(self) -> None:
         """Measure what batch normalisation subtracts and divides by, with the averaged weights (Wu & Johnson 2021).
 
-        Its running figures lag behind weights that change so fast, and are those of other, unaveraged weights.
+        Its running figures lag some 30 steps behind the weights, which in a short training change until the end, and
+        are those of unaveraged weights. After many steps there is no lag, and the mean over many more photographs is
+        the better figure.
         """
+        if self.ema.updates > LAGGING:
+            return
         photos = max(FEWEST_CALIBRATING, CALIBRATING * self.seen)
         model = self.ema.ema.train()
         norms = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
