@@ -77,8 +77,8 @@ def find_funnel(
 
     Missed events are made up for: where a share r of the events is seen, one of probability p counts p / r. Of m true
     events k are seen, and the mean of (1 − 1/r)^k is 0^m (binomial thinning; Rényi 1956), so that 1 − Π(1 − p / r) is
-    right on average, however often somebody reached. Kept are takes less returns, and one where that is more. Returns
-    of who puts back two more than were taken are those of somebody who fills the shelf, and set aside.
+    right on average, however often somebody reached. Kept are takes less returns, and one where that is more. Who
+    puts back two more than were taken somewhere fills shelves: what such a visit puts back beyond takes is set aside.
 
     >>> stays = pd.DataFrame({"visit": ["a", "b"], "zone": "tea", "dwell": [20.0, 3.0], "stopped": [True, False]})
     >>> shelf = pd.DataFrame({"cell": ["t1"], "zone": ["tea"], "product": ["assam"]})
@@ -151,12 +151,11 @@ def name_hands(hands: pd.DataFrame, tracks: pd.DataFrame, within: float = 2.0) -
     """
     _need(tracks, "tracks", ["visit", "time", "piece"])
     names = tracks[["time", "piece", "visit"]].sort_values("time", kind="stable")
-    events = (
-        hands.assign(row=np.arange(len(hands))).rename(columns={"visit": "piece"}).sort_values("time", kind="stable")
-    )
-    found = pd.merge_asof(events, names, on="time", by="piece", direction="nearest", tolerance=within)  # type: ignore[arg-type]
-    found = found.sort_values("row", kind="stable").reset_index(drop=True)
-    return found[hands.columns.tolist()]
+    rows = hands.assign(row=np.arange(len(hands))).rename(columns={"visit": "piece"})
+    known = rows[rows["piece"].isin(names["piece"]) & np.isfinite(rows["time"].to_numpy(dtype=float))]
+    known = known.astype({"piece": names["piece"].dtype}).sort_values("time", kind="stable")
+    found = pd.merge_asof(known, names, on="time", by="piece", direction="nearest", tolerance=within)  # type: ignore[arg-type]
+    return hands.assign(visit=found.set_index("row")["visit"].reindex(rows["row"]).to_numpy()).reset_index(drop=True)
 
 
 def _check_frames(zone_visits: pd.DataFrame, cells: pd.DataFrame, per: str) -> None:
@@ -236,10 +235,9 @@ def _implausible(events: pd.DataFrame) -> NDArray[np.object_]:
     """What speaks against each hand event: it is out of the visit's reach, or fills the shelf, as staff do."""
     problem = np.full(len(events), "", dtype=object)
     row, kind = events["exposure"].to_numpy(dtype=np.intp) + 1, events["kind"].to_numpy()
-    filled = np.bincount(row, (kind == "return") * 1.0 - (kind == "take"))
-    problem[(filled[row] >= FILLS) & (kind == "return")] = (
-        f"this visit put back {FILLS} or more than it took: it fills the shelf"
-    )
+    filled = np.bincount(row, (kind == "return") * 1.0 - (kind == "take"))[row]
+    fills = events["visit"].isin(events["visit"][(filled >= FILLS) & (row > 0)]).to_numpy()
+    problem[fills & (filled > 0) & (kind == "return")] = "this visit puts back what it did not take: it fills shelves"
     problem[row == 0] = "this visit was never in the cell's zone"
     return problem
 

@@ -88,7 +88,7 @@ def test_what_cannot_be_is_set_aside_and_told():
         "this visit was never in the cell's zone",
         "no visit",
         "time is not a number",
-        *["this visit put back 2 or more than it took: it fills the shelf"] * 2,
+        *["this visit puts back what it did not take: it fills shelves"] * 2,
     ]
     assert funnel.exposures["kept"].sum() == 1
 
@@ -181,3 +181,5 @@ def test_hands_get_the_names_of_joined_tracks():
     named = name_hands(hands, tracks)
     assert named["visit"].tolist()[:2] == [4, 1] and named["visit"].isna().tolist() == [False, False, True]
     assert named.columns.tolist() == hands.columns.tolist()
+    odd = events((7, np.nan, "t1", "take", 1.0), (None, 1.0, "t1", "take", 1.0), (9, 1.0, "t1", "take", 1.0))
+    assert name_hands(odd, tracks)["visit"].isna().all()
