@@ -82,7 +82,7 @@ def compare_trackers(
         ]
         found = pd.concat(tracks)
         names, people = (table.groupby("sequence")["visit"].nunique().sum() for table in (found, truth))
-        score = score_identities(found, truth, stretches=stretches)
+        score = score_identities(found, truth, stretches=stretches, progress=False)
         for metric in ("hota", "idf1", "mota", "switches"):
             row = {"tracker": name, "metric": metric, **score[metric].row(), "identities": names / people}
             rows.append({key: row[key] for key in ("tracker", "metric", "value", "low", "high", "identities")})

@@ -126,7 +126,9 @@ def score_trackers(
     rows = []
     for name in trackers:
         tracks = track_boxes(found, name, **settings)
-        score = score_identities(tracks[tracks["frame"].isin(counted["frame"])], truth, stretches=stretches)
+        score = score_identities(
+            tracks[tracks["frame"].isin(counted["frame"])], truth, stretches=stretches, progress=False
+        )
         for metric in ("hota", "idf1", "mota", "switches"):
             figure = score[metric]
             rows.append((name, metric, figure.value, figure.low, figure.high))
