@@ -29,7 +29,9 @@ def clean_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
         The same rows by visit and time, with new visit, x and y; `piece` is the visit that the tracker said.
     """
     whole = untangle_tracks(stitch_tracks(tracks))
-    return _steady(whole, smooth_tracks(whole))
+    stands, still = _hold_still(whole)
+    smooth = smooth_tracks(whole, where=~stands)
+    return smooth.assign(**{name: np.where(stands, still[name], smooth[name]) for name in still})
 
 
 def describe_cleaning(raw: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
@@ -53,8 +55,8 @@ def describe_cleaning(raw: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(facts, columns=["what", "before", "after"])
 
 
-def _steady(raw: pd.DataFrame, smooth: pd.DataFrame) -> pd.DataFrame:
-    """Give those who stand the longer mean: a line over `STILL` seconds, where it fits them as well as jitter allows.
+def _hold_still(raw: pd.DataFrame) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
+    """Who stands at which row, and where: a line over `STILL` seconds, if it fits as well as jitter allows.
 
     Jitter makes somebody who stands near a line or an edge cross it again and again. The window grows where a longer
     one does not contradict the data (after Goldenshluger & Nemirovski 1997).
@@ -67,17 +69,17 @@ def _steady(raw: pd.DataFrame, smooth: pd.DataFrame) -> pd.DataFrame:
     jitter = max(camera_error(beats).jitter, 0.02)
     time, then = raw["time"].to_numpy(float), beats["time"].to_numpy(float)
     before = [beats[name].to_numpy(float) for name in ("x", "y")]
-    steady = [smooth[name].to_numpy(float, copy=True) for name in ("x", "y")]
+    stands, still = np.empty(len(raw), dtype=bool), {name: np.empty(len(raw)) for name in ("x", "y")}
     for start in range(0, len(beats), _BLOCK):
         low, high = max(start - _REACH, 0), min(start + _BLOCK, len(beats))
         part, core = slice(low, high + _REACH), slice(start - low, high - low)
-        stands, lines = _long_lines(np.cumsum(steps[part]), [place[part] for place in before], jitter)
-        here, number = slice(ends[start], ends[high]), np.diff(ends[start : high + 1])
-        away, held = time[here] - np.repeat(then[start:high], number), np.repeat(stands[core], number)
-        for places, (place, slope) in zip(steady, lines, strict=True):
-            line = np.repeat(place[core], number) + np.repeat(slope[core], number) * away
-            np.copyto(places[here], line, where=held)
-    return smooth.assign(x=steady[0], y=steady[1])
+        held, lines = _long_lines(np.cumsum(steps[part]), [place[part] for place in before], jitter)
+        here, beat = slice(ends[start], ends[high]), np.repeat(np.arange(high - start), np.diff(ends[start : high + 1]))
+        stands[here] = held[core][beat]
+        away = time[here] - then[start:high][beat]
+        for places, (place, slope) in zip(still.values(), lines, strict=True):
+            places[here] = place[core][beat] + slope[core][beat] * away
+    return stands, still
 
 
 def _long_lines(

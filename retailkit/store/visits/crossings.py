@@ -44,7 +44,7 @@ def find_crossings(tracks: pd.DataFrame, line: Line, band: float = 0.3) -> pd.Da
     ValueError
         The line has no length or is not of numbers, or the band is below 0.
     """
-    start, end = _line(line)
+    start, end = line_points(line)
     if not band >= 0:
         raise ValueError(f"band is {band!r}: metres from 0 up are needed")
     length = np.hypot(*(end - start))
@@ -72,7 +72,8 @@ def find_crossings(tracks: pd.DataFrame, line: Line, band: float = 0.3) -> pd.Da
     return found[position.between(0, length)].reset_index(drop=True)
 
 
-def _line(line: Line) -> NDArray[np.float64]:
+def line_points(line: Line) -> NDArray[np.float64]:
+    """Check that a line is two points (x, y) apart from each other; give them as an array (2, 2)."""
     points = np.asarray(line, dtype=float)
     if points.shape != (2, 2) or not np.isfinite(points).all():
         raise ValueError(f"line is {line!r}: two points (x, y) in metres are needed")

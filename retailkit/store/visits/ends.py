@@ -41,7 +41,7 @@ def fit_ends(
     edges = first if side < 0 else np.append(first[1:], len(time))[: len(first)] - 1
     edge = edges[np.searchsorted(first, known, side="right") - 1] if len(first) else known
     edge = np.where((rows >= 0) & (rows < len(time)), edge, known - 2 * side)  # of no row: behind it
-    result = np.empty((len(rows), 6))
+    result = np.empty((6, len(rows))).T  # by columns, as it is used
     for start in range(0, len(rows), _BLOCK):
         block = slice(start, start + _BLOCK)
         sums = _sums(time, (x, y), known[block], edge[block], side, int(np.ceil(LOOK / step)), moments[block])

@@ -83,10 +83,11 @@ def _assign(one: NDArray[np.intp], other: NDArray[np.intp], cost: NDArray[np.flo
         return np.empty((0, 2), dtype=np.intp)
     graph = sparse.coo_array((np.ones(len(one)), (one, other + number)), shape=(2 * number, 2 * number))
     _, group = connected_components(graph, directed=False)
-    order = np.argsort(group[one], kind="stable")
+    alone = np.bincount(group[one])[group[one]] == 1  # most have no choice
+    order = np.flatnonzero(~alone)[np.argsort(group[one][~alone], kind="stable")]
     cuts = np.flatnonzero(np.diff(group[one][order])) + 1
-    found = [_assign_group(one[rows], other[rows], cost[rows]) for rows in np.split(order, cuts)]
-    return np.concatenate(found)
+    found = [_assign_group(one[rows], other[rows], cost[rows]) for rows in np.split(order, cuts) if len(rows)]
+    return np.concatenate([np.stack([one[alone], other[alone]], axis=1), *found])
 
 
 def _assign_group(one: NDArray[np.intp], other: NDArray[np.intp], cost: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -87,14 +87,21 @@ def by_visit(frame: pd.DataFrame) -> pd.DataFrame:
 def take_rows(frame: pd.DataFrame, rows: NDArray[np.intp] | list[slice]) -> pd.DataFrame:
     """Take rows in any order, or stretches of rows one after the other: as ``iloc`` does, in half the time or less."""
     columns = {number: _taken(frame.iloc[:, number].array, rows) for number in range(frame.shape[1])}
-    taken = pd.DataFrame(columns, index=_taken(frame.index.to_numpy(), rows), copy=False)
+    plain = (
+        isinstance(rows, np.ndarray)
+        and isinstance(frame.index, pd.RangeIndex)
+        and frame.index.start == 0
+        and frame.index.step == 1
+    )
+    index = rows if plain else _taken(frame.index.to_numpy(), rows)
+    taken = pd.DataFrame(columns, index=index, copy=False)
     return taken.set_axis(frame.columns, axis=1)
 
 
 def _taken(values: Any, rows: NDArray[np.intp] | list[slice]) -> Any:
     values = values.to_numpy() if isinstance(values, pd.arrays.NumpyExtensionArray) else values
     if not isinstance(rows, list):
-        return values[rows]
+        return np.take(values, rows, mode="clip") if isinstance(values, np.ndarray) else values[rows]
     if isinstance(values, np.ndarray):
         return np.concatenate([values[:0], *(values[row] for row in rows)])
     return values[np.concatenate([np.arange(0), *(np.arange(row.start, row.stop) for row in rows)])]
@@ -199,7 +206,7 @@ def _apart(way: tuple[NDArray, ...], one: NDArray[np.intp], other: NDArray[np.in
     return np.hypot(x[other] - x[one], y[other] - y[one]), time[other] - time[one]
 
 
-def smooth_tracks(tracks: pd.DataFrame, window: float = 1.7) -> pd.DataFrame:
+def smooth_tracks(tracks: pd.DataFrame, window: float = 1.7, where: NDArray[np.bool_] | None = None) -> pd.DataFrame:
     """Take jitter out: each place becomes that of a straight line fitted to the moments around it.
 
     A line, and not a mean, since a mean would pull both ends of a way inwards (local linear regression; Fan 1992).
@@ -210,6 +217,8 @@ def smooth_tracks(tracks: pd.DataFrame, window: float = 1.7) -> pd.DataFrame:
         By visit and time, as `check_tracks` gives it.
     window : float, seconds
         Length of the stretch that a line is fitted to, half of it on each side.
+    where : array (rows,), optional
+        The others stay as they are, and are neighbours all the same.
 
     Returns
     -------
@@ -227,60 +236,59 @@ def smooth_tracks(tracks: pd.DataFrame, window: float = 1.7) -> pd.DataFrame:
     half = window / 2 + 1e-9  # so that rounding does not decide who is just within
     steps = np.diff(time, prepend=0.0)
     steps[first_rows(tracks["visit"])] = np.inf
-    reach = _neighbours(steps[1:], half)
+    _check_window(steps, half)
     pace = float(np.median(steps[:: len(steps) // 1000 + 1])) if len(steps) else 0.0
     np.minimum(steps, 2 * half, out=steps)  # from the last of a visit to the first of the next is too far, too
     smooth = np.empty((2, len(time)))
     for start in range(0, len(time), _BLOCK):
-        low, high = max(start - reach - 1, 0), min(start + _BLOCK, len(time))
-        rows = slice(low, high + reach + 1)
-        block = _smooth_block(steps[rows], (x[rows], y[rows]), reach, half, pace)
+        low, high = max(start - _MOST_NEIGHBOURS - 1, 0), min(start + _BLOCK, len(time))
+        rows = slice(low, high + _MOST_NEIGHBOURS + 1)
+        wanted = None if where is None else where[rows]
+        block = _smooth_block(steps[rows], (x[rows], y[rows]), half, pace, wanted)
         smooth[:, start:high] = [place[start - low : high - low] for place in block]
     return tracks.assign(x=smooth[0], y=smooth[1])
 
 
-def _neighbours(steps: NDArray, half: float) -> int:
-    """How many rows on each side may lie within half a window; steps from visit to visit are infinite."""
-    known = np.isfinite(steps)
-    number = np.count_nonzero(known)
-    if not number:
-        return 0
-    reach = int(np.ceil(half / max(steps.min(), 1e-9)))
-    usual = np.count_nonzero(steps < half / max(reach - 1, 1e-9)) >= 0.05 * number + 2
-    if not usual:  # so short a step is rare, and would have all rows compared with too many
-        reach = int(np.ceil(half / max(np.quantile(steps[known], 0.05), 1e-9)))
-    if reach > _MOST_NEIGHBOURS:
+def _check_window(steps: NDArray, half: float) -> None:
+    """Refuse a window that usually holds too many moments; steps from visit to visit are infinite."""
+    if not len(steps) or half <= _MOST_NEIGHBOURS * steps.min():
+        return
+    known = steps[np.isfinite(steps)]
+    if half > _MOST_NEIGHBOURS * np.quantile(known, 0.05):
         raise ValueError(
             f"a window of {2 * half:g} s holds over {2 * _MOST_NEIGHBOURS} moments of these tracks, which have one "
-            f"every {np.median(steps[known]):.4g} s: is time in seconds?"
+            f"every {np.median(known):.4g} s: is time in seconds?"
         )
-    return reach
 
 
 def _smooth_block(
-    steps: NDArray, places: tuple[NDArray, ...], reach: int, half: float, pace: float
+    steps: NDArray, places: tuple[NDArray, ...], half: float, pace: float, wanted: NDArray[np.bool_] | None
 ) -> list[NDArray[np.float64]]:
     """Smooth rows that lie next to each other: by the mean of the window where its moments are evenly spaced.
 
     There the line's value in the middle is the mean, a difference of two sums. Lines are fitted to the other rows,
     with enough neighbours to be exact.
     """
+    reach = int(min(half / max(steps.min(), 1e-9), _MOST_NEIGHBOURS))
     side = min(int(half / pace), reach) if pace > 0 else 0
     even = _even_rows(steps, pace, side)
-    uneven = np.flatnonzero(~even)
-    time = np.cumsum(steps)
-    if not side or len(uneven) * 3 > len(steps):
-        return _fitted(time, places, reach, half)
-    near = np.zeros(len(steps), dtype=bool)
-    near[(uneven[:, None] + np.arange(-reach, reach + 1)).clip(0, len(steps) - 1)] = True
-    fitted = _fitted(time[near], tuple(place[near] for place in places), reach, half)
-    for number, place in enumerate(places):
+    uneven = ~even if wanted is None else wanted & ~even
+    near = _around(uneven, reach)
+    fitted = _fitted(np.cumsum(steps)[near], tuple(place[near] for place in places), reach, half)
+    means = even if wanted is None else wanted & even
+    smooth = [place.copy() for place in places]
+    for place, mine, line in zip(places, smooth, fitted, strict=True):
+        mine[uneven] = line[uneven[near]]
         sums = np.cumsum(np.append(0.0, place - place[0]))
-        smooth = place.copy()
-        smooth[side : len(place) - side] = place[0] + (sums[2 * side + 1 :] - sums[: -2 * side - 1]) / (2 * side + 1)
-        smooth[uneven] = fitted[number][~even[near]]
-        fitted[number] = smooth
-    return fitted
+        mean = place[0] + (sums[2 * side + 1 :] - sums[: len(sums) - 2 * side - 1]) / (2 * side + 1)
+        np.copyto(mine[side : len(mine) - side], mean, where=means[side : len(mine) - side])
+    return smooth
+
+
+def _around(rows: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Rows, and those up to `reach` beside them."""
+    count = np.cumsum(np.concatenate([np.zeros(reach + 1, np.int32), rows, np.zeros(reach, np.int32)]))
+    return count[2 * reach + 1 :] > count[: len(count) - 2 * reach - 1]
 
 
 def _even_rows(steps: NDArray, pace: float, side: int) -> NDArray[np.bool_]:

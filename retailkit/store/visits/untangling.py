@@ -169,17 +169,17 @@ def _exchange(tracks: pd.DataFrame, meetings: pd.DataFrame) -> pd.DataFrame:
     if not len(meetings):
         return tracks.reset_index(drop=True)
     time, first = tracks["time"].to_numpy(float), first_rows(tracks["visit"])
-    end = np.append(first[1:], len(time))
-    holder, label, cuts = np.arange(len(first)), np.repeat(np.arange(len(first)), end - first), []
+    end, holder = np.append(first[1:], len(time)), np.arange(len(first))
+    label = dict(zip(first.tolist(), holder.tolist(), strict=True))  # of the rows from here to the next
     for one, other, moment in meetings.itertuples(index=False):
         holder[[one, other]] = holder[[other, one]]
         for visit in (one, other):
-            begin = first[visit] + np.searchsorted(time[first[visit] : end[visit]], moment, side="right")
-            label[begin : end[visit]] = holder[visit]
-            cuts.append([begin])
-    pieces = np.unique(np.concatenate([first, *cuts]))
-    pieces, length = pieces[pieces < len(time)], np.diff(pieces[pieces < len(time)], append=len(time))
-    keys, mine = tracks["visit"].array[first], label[pieces]
+            begin = int(first[visit] + np.searchsorted(time[first[visit] : end[visit]], moment, side="right"))
+            if begin < end[visit]:
+                label[begin] = holder[visit]
+    pieces = np.sort(np.fromiter(label, dtype=np.intp))
+    mine, length = np.array([label[row] for row in pieces.tolist()]), np.diff(pieces, append=len(time))
+    keys = tracks["visit"].array[first]
     order = np.lexsort([time[pieces], number_visits(pd.Series(keys))[mine]])  # pieces of a key never overlap
     names = keys.take(np.repeat(mine[order], length[order]))
     rows = list(map(slice, pieces[order], (pieces + length)[order]))
