@@ -113,8 +113,7 @@ def _stays(way: pd.DataFrame, shapes: dict, gap: float, margin: float) -> Iterat
             begin = _edge(shapes[name or zone[first - 1]], time, place, first - 1)
         if after < len(zone):
             end = _edge(shapes[name or zone[after]], time, place, after - 1)
-        depth = max((shapes[name].exterior.distance(shapely.Point(*at)) for at in place[first:after]), default=0) \
-            if name and end - begin < gap else 0  # fmt: skip
+        depth = _depth(shapes[name], place[max(first - 1, 0) : after + 1]) if name and end - begin < gap else 0
         sure = end - begin >= gap or depth >= margin or (not name and (first == 0 or after == len(zone)))
         runs.append((name, first, after - 1, begin, end, sure))
     states: list[list[int]] = []  # numbers of the first and the last run
@@ -134,6 +133,13 @@ def _stays(way: pd.DataFrame, shapes: dict, gap: float, margin: float) -> Iterat
             yield runs[head][0], runs[first][3], runs[last][4], _stopped(time[here], place[here]), seen
 
 
+def _depth(shape: shapely.Polygon, way: np.ndarray) -> float:
+    """How far a way comes into a zone, looked at four times a step."""
+    looks = [one + share * (other - one) for one, other in pairwise(way) for share in (0, 0.25, 0.5, 0.75)]
+    within = [point for point in map(shapely.Point, [*looks, way[-1]]) if shape.contains(point)]
+    return max((shape.exterior.distance(point) for point in within), default=0.0)
+
+
 def _edge(shape: shapely.Polygon, time: np.ndarray, place: np.ndarray, row: int) -> float:
     """When the step from one row to the next passes the edge of a zone, seen from inside."""
     inside, outside = (row, row + 1) if shapely.contains_xy(shape, *place[row]) else (row + 1, row)
@@ -143,7 +149,7 @@ def _edge(shape: shapely.Polygon, time: np.ndarray, place: np.ndarray, row: int)
     return float(time[inside] + share * (time[outside] - time[inside]))
 
 
-def _stopped(time: np.ndarray, place: np.ndarray, slow: float = 0.4, stop: float = 2.0) -> bool:
+def _stopped(time: np.ndarray, place: np.ndarray, slow: float = 0.3, stop: float = 3.0) -> bool:
     for row in range(len(time)):
         later = [np.searchsorted(time, time[row] + share * stop - 1e-6) for share in (0.5, 1.0)]
         if later[1] >= len(time):

@@ -7,6 +7,7 @@ time (seconds), x, y (metres on the floor plan, of the feet). Every verb here ta
     tracks = clean_tracks(tracks)                     # broken tracks joined, exchanged ones put right, jitter out
     find_crossings(tracks, line=((0, 2), (4, 2)))     # a row for each time that somebody passed the line
     count_crossings(raw, {"door": line})              # how many, and how sure that is
+    summarise_days(days, Layout(zones=zones), "out")  # all tables of many stores and days, in little memory
 """
 
 from retailkit.store.visits.attention import find_funnel, name_hands
@@ -14,6 +15,8 @@ from retailkit.store.visits.choice_sets import find_choices
 from retailkit.store.visits.cleaning import clean_tracks, describe_cleaning
 from retailkit.store.visits.counts import count_crossings
 from retailkit.store.visits.crossings import find_crossings
+from retailkit.store.visits.day import summarise_day
+from retailkit.store.visits.days import read_days, summarise_days
 from retailkit.store.visits.dwell import dwell_curve, dwell_times
 from retailkit.store.visits.flow import common_paths, heat_map, peak_hours, zone_flow
 from retailkit.store.visits.funnel_truth import (
@@ -33,6 +36,7 @@ from retailkit.store.visits.interest import (
     stop_effect,
     unsure_takes,
 )
+from retailkit.store.visits.layout import Layout
 from retailkit.store.visits.motion import compare_looks, describe_motion, score_motion
 from retailkit.store.visits.occupancy import find_occupancy
 from retailkit.store.visits.oracle import as_estimate, beside_truth
@@ -50,6 +54,7 @@ from retailkit.store.visits.windows import draw_window, find_window
 from retailkit.store.visits.zones import check_zones, find_zone_visits
 
 __all__ = [
+    "Layout",
     "as_estimate",
     "beside_true_funnel",
     "beside_true_preference",
@@ -94,6 +99,7 @@ __all__ = [
     "placebo_hands",
     "queue_length",
     "rank_agreement",
+    "read_days",
     "recall_of",
     "score_hands",
     "score_motion",
@@ -101,6 +107,8 @@ __all__ = [
     "stitch_tracks",
     "stop_effect",
     "study_windows",
+    "summarise_day",
+    "summarise_days",
     "suppress",
     "unsure_takes",
     "untangle_tracks",

@@ -91,7 +91,8 @@ def summarise_days(
             rows.append(row)
             bar.update(len(rows) - bar.n)
         bar.update(len(rows) - bar.n)
-    return pd.DataFrame(rows, columns=[*FACTS, "kept"]).fillna({"kept": False}).astype({"kept": bool})
+    table = pd.DataFrame([{"kept": False} | row for row in rows], columns=[*FACTS, "kept"])
+    return table.astype({"kept": bool})
 
 
 def read_days(folder: str | Path, table: str) -> pd.DataFrame:
