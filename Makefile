@@ -18,9 +18,14 @@ lab: .venv/ready              ## JupyterLab on this machine only
 ui: .venv/ready               ## MLflow's pages on this machine only
 	$(BIN)/retailkit ui
 
-bench: .venv/ready            ## ratios against named peers, on an otherwise idle machine
+bench: .venv/ready            ## ratios against named peers, on an otherwise idle machine; the last four need RETAILKIT_DATA
 	$(BIN)/python -m benchmarks.notebook_sweep
+	$(BIN)/python -m benchmarks.store_days --stores 40
 	$(BIN)/python -m benchmarks.shelf_detector
+	$(BIN)/python -m benchmarks.customer_detector
+	$(BIN)/python -m benchmarks.trackers
+	$(BIN)/python -m benchmarks.line_counters
+	$(BIN)/python -m benchmarks.camera_faults
 
 browser:                      ## Debian's chromium and postgresql, which the browser and database tests need
 	apt-get update -q && apt-get install -q -y --no-install-recommends chromium postgresql

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 import retailkit as rk
+from benchmarks.by_rule import gates
 from retailkit.datasets.recordings import read_recordings
 from retailkit.lab import project
 from retailkit.lab.intervals import Estimate, student
@@ -35,18 +36,6 @@ Counts = dict[str, float]  # in, out, both
 Counter = Callable[[pd.DataFrame, Sequence[Line]], Counts]
 FOOT = 0.01  # metres: half the side of the box around a foot point
 OURS = "retailkit"
-
-
-def gates(tracks: pd.DataFrame) -> list[Line]:
-    """Draw three lines across the main direction of walking, where a quarter, half and three quarters are passed."""
-    ways = tracks.groupby("visit")[["x", "y"]].diff().dropna().to_numpy()
-    _, axes = np.linalg.eigh(ways.T @ ways)
-    along = axes[:, 1]
-    across = np.array([-along[1], along[0]])
-    places = tracks[["x", "y"]].to_numpy()
-    low, high = (places @ across).min() - 1, (places @ across).max() + 1
-    middles = np.quantile(places @ along, [0.25, 0.5, 0.75])
-    return [(tuple(middle * along + low * across), tuple(middle * along + high * across)) for middle in middles]
 
 
 def count_ours(tracks: pd.DataFrame, line: Line) -> Counts:

@@ -1,20 +1,15 @@
 """The peers that count lines run as they are: their own classes, and what they get wrong."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1]))
-sys.path.append(str(Path(__file__).parent / "store" / "visits"))
 pytest.importorskip("supervision")
 
 import walkers
 
 from benchmarks import line_counters
-from benchmarks.line_counters import CASES, compare_cases, compare_counters, count_ours, each, gates
+from benchmarks.line_counters import CASES, compare_cases, compare_counters, count_ours, each
 
 LINE = ((0.0, -2.0), (0.0, 2.0))
 
@@ -71,11 +66,6 @@ def test_what_is_shown_to_ultralytics_is_what_its_own_process_sees(monkeypatch):
         counter.process(np.zeros((200, 200, 3), dtype=np.uint8))
     ours = line_counters.count_ultralytics(tracks, line)
     assert {counter.in_count, counter.out_count} == set(ours.values()) and sum(ours.values()) == 6
-
-
-def test_the_rule_for_lines_is_that_of_the_tests():
-    tracks = crowd()
-    assert np.allclose(gates(tracks), walkers.gates(tracks))
 
 
 def test_a_table_has_each_counter_and_direction_with_its_interval():

@@ -33,8 +33,8 @@ from retailkit.store.score import Score, choose_confidence, score_boxes
 BOXES = ["photo", "class_name", "x1", "y1", "x2", "y2", "confidence"]
 COURSE = ["epoch", "minutes", "photos", "size", "rate"]  # of a training curve, all but the parts of the loss
 LOOKS: dict[str, dict[str, Any]] = {  # how a detector looks at photographs; "stock" as ultralytics does
-    "small-data": {"overlap": 0.5, "mirrored": True},
-    "stock": {"overlap": 0.7, "mirrored": False},
+    "small-data": {"overlap": 0.5, "careful": True},
+    "stock": {"overlap": 0.7, "careful": False},
 }
 LOWEST_CONFIDENCE = 0.001  # where a precision-recall curve starts; the same as in ultralytics' own validation
 
@@ -63,8 +63,8 @@ class Detector:
         Time that training took, minutes.
     overlap : float
         Two boxes of one class that overlap more (intersection over union) count as one.
-    mirrored : bool
-        Look at each photograph twice, the second time mirrored, and take the mean.
+    careful : bool
+        Look at each photograph six times, at three sizes and mirrored, and let overlapping boxes vote on where one is.
     curve : DataFrame
         The course of training, a row an epoch.
     """
@@ -76,7 +76,7 @@ class Detector:
     recipe: str = "small-data"
     minutes: float = float("nan")
     overlap: float = 0.5
-    mirrored: bool = True
+    careful: bool = True
     curve: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
     def detect(
@@ -154,7 +154,7 @@ class Detector:
     def export(self, format: str = "onnx", folder: Path | str | None = None) -> Path:
         """Write the detector for another runtime by ultralytics' exporter, ONNX unless another is named.
 
-        The file looks once at a photograph; the second, mirrored look is for its user to add.
+        The file looks once at a photograph; what `careful` does is for its user to add.
 
         Parameters
         ----------
@@ -197,12 +197,12 @@ class Detector:
 
     def _results(self, pictures: Iterable[Any], confidence: float | None, max_det: int, batch: int) -> Iterator[Any]:
         """Look at a batch at a time, of paths or of BGR arrays: given a whole list, ultralytics decodes all at once."""
-        from retailkit.store.predicting import EveryClassPredictor, MirroredPredictor
+        from retailkit.store.predicting import CarefulPredictor, EveryClassPredictor
 
         model = _yolo(self.weights)
         limit = self.confidence if confidence is None else confidence
         settings = {"imgsz": self.size, "conf": limit, "iou": self.overlap, "max_det": max_det, "verbose": False}
-        look = MirroredPredictor if self.mirrored else EveryClassPredictor
+        look = CarefulPredictor if self.careful else EveryClassPredictor
         pictures = iter(pictures)
         while ahead := list(islice(pictures, batch)):
             yield from model.predict(ahead, predictor=look, **settings)

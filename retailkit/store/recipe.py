@@ -39,7 +39,7 @@ from retailkit.lab import project
 SETTINGS: dict[str, dict[str, Any]] = {
     "small-data": {
         "batch": 16, "nbs": 16, "lr0": 0.002, "warmup_epochs": 0, "cache": "ram", "deterministic": False,
-        "mosaic": 0.0, "close_mosaic": 0, "scale": 0.2, "hsv_s": 0.5, "hsv_v": 0.3,
+        "mosaic": 0.0, "close_mosaic": 0, "scale": 0.5, "hsv_s": 0.5, "hsv_v": 0.3,
     },
     "stock": {},
 }  # fmt: skip

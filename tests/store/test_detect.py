@@ -50,7 +50,7 @@ def test_boxes_are_tidy_and_inside_the_photograph(shop):
 def test_same_average_precision_as_ultralytics_own_validation(shop, tmp_path):
     """The reference: `model.val()` on the same weights, photographs and overlap, each looked at once."""
     images, _, detector = shop
-    detector = replace(detector, mirrored=False)
+    detector = replace(detector, careful=False)
     data = images.write_yolo(tmp_path / "photos")
     theirs = detect._yolo(detector.weights).val(
         data=str(data), imgsz=64, conf=0.001, iou=detector.overlap, max_det=1000, rect=False, plots=False,

@@ -5,8 +5,9 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from walkers import gates, straight
+from walkers import straight
 
+from benchmarks.by_rule import gates
 from retailkit.datasets.recordings import read_recordings
 from retailkit.lab.intervals import wilson
 from retailkit.simulate.camera import degrade_tracks, meetings

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from walkers import gates, straight, walk
+from walkers import straight, walk
 
+from benchmarks.by_rule import gates
 from retailkit.datasets.recordings import read_recordings
 from retailkit.simulate.camera import degrade_tracks, meetings
 from retailkit.store.visits import check_tracks, find_crossings, smooth_tracks, stitch_tracks

@@ -37,7 +37,7 @@ def test_the_same_drawing_is_the_same_text():
     [
         {"lines": {"door": DOOR[::-1]}},
         {"lines": {"gate": DOOR}},
-        {"zones": {"line": LINE[:2] + [(4.0, 1.1)]}},
+        {"zones": {"line": [*LINE[:2], (4.0, 1.1)]}},
         {"queue": ()},
         {"doors": []},
         {"opens": 0.0},

@@ -1,15 +1,11 @@
 """Our tables against the same ones in plain pandas, written down anew: on simulated days and on real ways."""
 
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from walkers import boxes, gates
 
-sys.path.append(str(Path(__file__).parents[3]))
-
+from benchmarks.by_rule import boxes, gates
 from benchmarks.store_days import check_same, contests, draw, see
 from retailkit.datasets.recordings import read_recordings
 from retailkit.simulate.visits import simulate_store_day

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from zone_truth import match, with_person
 
+from benchmarks.zone_truth import match, with_person
 from retailkit.lab.intervals import Estimate, coverage
 from retailkit.simulate.visits import Habits, StoreDay, simulate_store_day
 from retailkit.store.visits.cleaning import clean_tracks

@@ -8,9 +8,10 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as some
-from walkers import boxes, straight, walk
-from zone_truth import match, true_zone_visits, with_person
+from walkers import straight, walk
 
+from benchmarks.by_rule import boxes
+from benchmarks.zone_truth import match, true_zone_visits, with_person
 from retailkit.datasets.recordings import read_recordings
 from retailkit.simulate.camera import degrade_tracks, meetings
 from retailkit.store.visits.cleaning import clean_tracks
