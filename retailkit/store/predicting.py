@@ -86,8 +86,10 @@ def look_sizes(height: int, width: int) -> list[tuple[int, int]]:
     >>> look_sizes(192, 192)
     [(192, 192), (160, 160), (224, 224)]
     """
-    others = [[max(32, round(side * share / 32) * 32) for side in (height, width)] for share in (5 / 6, 7 / 6)]
-    return list(dict.fromkeys([(height, width), *map(tuple, others)]))
+    shares = (1.0, 5 / 6, 7 / 6)
+    sides = [[side if share == 1 else max(32, round(side * share / 32) * 32) for share in shares]
+             for side in (height, width)]  # fmt: skip
+    return list(dict.fromkeys(zip(*sides, strict=True)))
 
 
 def _raw(preds: Any) -> Tensor:
