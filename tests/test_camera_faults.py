@@ -12,7 +12,7 @@ from retailkit.datasets.recordings import read_recordings
 
 
 def copies(scene: str, passed: int, values: list[float], keys: int = 150) -> pd.DataFrame:
-    """Copies at one rate, each counted within ±5; 100 people under 150 keys; 98 or 104 are found, 90 to 103 in the interval."""
+    """Copies at one rate, each counted within ±5; 100 people under some keys, of whom 98 or 104 are found."""
     number = len(values)
     return pd.DataFrame(
         {
