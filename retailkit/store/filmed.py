@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from retailkit.lab import floorplan
+from retailkit.lab import charts, floorplan
 from retailkit.lab.panels import said
 from retailkit.lab.style import Chart
 from retailkit.store.floor import Plan, homography_error
@@ -53,13 +53,20 @@ def count_ways(tracks: pd.DataFrame, plan: Plan, repetitions: int = 10, seed: in
     Returns
     -------
     DataFrame
-        direction, value, low, high. Without tracks nobody passed that we know of, and there is no upper end (nan).
+        direction, value, low, high; no rows without tracks, which tell nothing of who passed.
     """
     if tracks.empty:
-        return pd.DataFrame({"direction": ["in", "out"], "value": 0.0, "low": 0.0, "high": float("nan")})
+        return pd.DataFrame(columns=["direction", "value", "low", "high"])
     counts = count_crossings(tracks, {"line": plan.line}, repetitions=repetitions, seed=seed, progress=False)
     chosen = counts[(counts["line"] == "line") & (counts["direction"] != "both")]
     return chosen[["direction", "value", "low", "high"]].reset_index(drop=True)
+
+
+def draw_ways(passed: pd.DataFrame) -> Chart:
+    """Draw what `count_ways` gives; where it has no rows, say why."""
+    if passed.empty:
+        return said("Nobody was tracked: how many passed the line, this film does not tell.")
+    return charts.estimates(passed, "Passed the line (count)", label="direction", sort=False, digits=1)
 
 
 def hide_few(table: pd.DataFrame, least: int, count: str = "visits", keep: Sequence[str] = ()) -> pd.DataFrame:

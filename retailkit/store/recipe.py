@@ -17,6 +17,7 @@ memory kept by the process     glibc hands large blocks back at every step: 98 a
 channels last                  1.2 times faster; ultralytics does so on CUDA alone
 idle cores used                ultralytics leaves one core of two unused
 average over 2 % of the steps  ultralytics' average looks back over 2,000 steps, more than there are
+zoom by up to a half           mAP50-95 0.59 against 0.56 (a fifth) on people after 109 epochs; equal on shelves
 no mosaic                      it pays over hundreds of epochs rather than over tens
 =============================  ===========================================================================
 """

@@ -226,7 +226,8 @@ def test_what_is_no_film_is_refused(tmp_path, gif):
 
 def test_a_page_about_nobody_is_a_page():
     nobody = pd.DataFrame({"visit": pd.Series(dtype=int), "time": [], "x": [], "y": []}, dtype=float)
-    assert filmed.count_ways(nobody, PLAN)["value"].tolist() == [0, 0]
+    assert filmed.count_ways(nobody, PLAN).empty
+    assert "does not tell" in filmed.draw_ways(filmed.count_ways(nobody, PLAN)).alt
     assert "nothing to draw" in filmed.draw_floor(nobody, PLAN).alt
     unseen = pd.DataFrame({"problem": ["the feet are not seen"] * 3})
     table = filmed.describe_floor(nobody.assign(error=[]), unseen, PLAN)
@@ -240,6 +241,7 @@ def test_few_people_are_hidden_where_a_film_may_not_be_shown():
     assert "Person-seconds" in filmed.draw_floor(way, PLAN, least=1).alt
     ways = filmed.count_ways(way, PLAN).set_index("direction")
     assert ways.loc["out", "value"] + ways.loc["in", "value"] == pytest.approx(1, abs=0.5)
+    assert "Passed the line" in filmed.draw_ways(ways.reset_index()).alt
     table = pd.DataFrame({"zone": ["a", "b"], "visits": [3, 30], "value": [1.0, 2.0]})
     assert filmed.hide_few(table, 11)["value"].isna().tolist() == [True, False]
     assert filmed.hide_few(table, 1).equals(table)
