@@ -5,13 +5,15 @@
 Every scene of `tracks_ucy` and `tracks_eth` (or of the sets named) is spoilt: moments missed, places jittered,
 identities broken or swapped where two pass within 0.7 m. Lines and zones are drawn by rule, before anything is looked
 at: three lines across the main direction of walking, and 2 x 3 boxes between the 10 % and 90 % quantiles of places.
-The truth is what the unspoilt ways say, found by plain geometry.
+The truth is what the unspoilt ways say by the same definitions, written down anew: crossings in plain pandas
+(`benchmarks.plain_visits`), stays by plain geometry (`benchmarks.zone_truth`).
 
 Three figures of each copy:
 
 - crossings of the three lines together (`count_crossings`): bias, and how often the interval holds the truth;
 - different people in the last two thirds (`count_visitors`), the factor learned on the first third;
-- dwell in the boxes, of visits seen whole: median absolute error as a share of the best constant guess's.
+- dwell in the boxes, of stays whose truth is whole: median absolute error as a share of the best constant guess's, on
+  the stays that were found (`ratio`), and on all that are no graze, those not found being told as 0 s (`with_lost`).
 """
 
 import argparse
@@ -25,6 +27,7 @@ import pandas as pd
 from tqdm import tqdm
 
 import retailkit as rk
+from benchmarks import plain_visits
 from benchmarks.by_rule import boxes, gates
 from benchmarks.zone_truth import match, true_zone_visits, with_person
 from retailkit.datasets.recordings import read_recordings
@@ -35,7 +38,6 @@ from retailkit.store.visits import (
     clean_tracks,
     count_crossings,
     count_visitors,
-    find_crossings,
     find_zone_visits,
     first_seen,
     learn_visitors,
@@ -59,7 +61,7 @@ def scene_of(name: str, scene: str) -> dict[str, Any]:
     lines = {str(number): line for number, line in enumerate(gates(tracks))}
     zones, came = boxes(tracks), first_seen(tracks).to_numpy()
     stays = true_zone_visits(tracks, zones, bridged=2.0)
-    passed = sum(len(find_crossings(tracks, line)) for line in lines.values())
+    passed = sum(len(plain_visits.crossings(tracks, line)) for line in lines.values())
     return {
         "tracks": tracks, "met": meetings(tracks), "lines": lines, "zones": zones, "came": came,
         "third": tracks["time"].min() + np.ptp(tracks["time"]) / 3, "passed": passed, "stays": stays[stays["whole"]],
@@ -95,19 +97,28 @@ def _visitors(true: dict[str, Any], seen: pd.DataFrame, ways: pd.DataFrame) -> d
 def _dwell(true: dict[str, Any], ways: pd.DataFrame) -> dict[str, float]:
     found = match(with_person(find_zone_visits(ways, true["zones"]), ways), true["stays"])
     error = (found["dwell_seen"] - found["dwell"]).abs()
-    guess = (found["dwell"] - found["dwell"].median()).abs()
-    return {"error": error.median(), "guess": guess.median(), "lost": error.isna().mean()}
+    seen, real = error.notna(), (found["depth"] >= 0.3) | (found["dwell"] >= 2.0)
+    told = {"ratio": error.median() / _guess(found["dwell"][seen]), "lost": 1 - seen[real].mean()}
+    return told | {"with_lost": error.fillna(found["dwell"])[real].median() / _guess(found["dwell"][real])}
+
+
+def _guess(dwell: pd.Series) -> float:
+    """Median absolute error of telling each stay as the middle one."""
+    return float((dwell - dwell.median()).abs().median())
 
 
 def summaries(copies: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Tables of crossings (each scene and rate, and pooled), of visitors and of dwell: figures with 95 % intervals."""
+    """Tables of crossings (each scene and rate, and pooled), of visitors and of dwell: figures with 95 % intervals.
+
+    All intervals speak of other copies of these scenes, which are independent; not of other scenes.
+    """
     copies = copies.assign(
         bias=copies["value"] / copies["passed"] - 1,
         held=copies["passed"].between(copies["low"], copies["high"]),
         over=copies["keys"] / copies["people"] - 1,
         off=copies["visitors"] / copies["people"] - 1,
         counted=copies["people"].between(copies["fewest"], copies["most"]),
-        ratio=copies["error"] / copies["guess"],
+        width=(copies["high"] - copies["low"]) / copies["passed"],
     )
     by = ["scene", "missed", "jitter", "broken"]
     cells = [(dict(zip(by, key, strict=True)), rows) for key, rows in copies.groupby(by, sort=False)]
@@ -116,21 +127,24 @@ def summaries(copies: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {
         "crossings": pd.DataFrame(
             facts | {"passed": rows.groupby("scene")["passed"].first().sum()} | _mean("bias", rows["bias"])
-            | _share("held", rows["held"])
+            | _share("held", rows["held"]) | {"width": rows["width"].median(), "copies": len(rows)}
             for facts, rows in [*cells, *pooled, *everything]
         ),
         "visitors": pd.DataFrame(
             facts | {"keys too many": rows["over"].mean()} | _mean("off", rows["off"])
-            | {"worst": rows["off"].abs().max()} | _share("held", rows["counted"])
+            | {"worst": rows["off"].abs().max()} | _share("held", rows["counted"]) | {"copies": len(rows)}
             for facts, rows in cells
         ),
-        "dwell": pd.DataFrame(facts | _mean("ratio", rows["ratio"]) | {"lost": rows["lost"].mean()}
-                              for facts, rows in cells),
+        "dwell": pd.DataFrame(
+            facts | _mean("ratio", rows["ratio"]) | _mean("with_lost", rows["with_lost"])
+            | {"lost": rows["lost"].mean(), "copies": len(rows)}
+            for facts, rows in cells
+        ),
     }  # fmt: skip
 
 
 def _mean(name: str, values: pd.Series) -> dict[str, float]:
-    """Mean over copies with Student's interval; it speaks of other copies of this scene, not of other scenes."""
+    """Mean over copies with Student's interval."""
     reach = student(0.95, len(values)) * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return {name: values.mean(), f"{name}_low": values.mean() - reach, f"{name}_high": values.mean() + reach}
 
@@ -151,8 +165,8 @@ def answer(tables: dict[str, pd.DataFrame]) -> str:
     off = f"within {many['off'].abs().max():.3f} in the {len(many)} cells" if len(many) else "in none of the cells"
     return (
         f"Crossings pooled by scene are off by at most {bias:.4f} of the truth ({worst['scene']}), and {share:.3f} of "
-        f"the intervals hold it; mean visitors are {off} where identities over-count by {MANY:.0%}; dwell errs by at "
-        f"most {dwell['ratio'].max():.2f} of a guess's."
+        f"{held['copies']} intervals hold it; mean visitors are {off} where identities over-count by {MANY:.0%}; dwell "
+        f"errs by at most {dwell['ratio'].max():.2f} of a guess's."
     )
 
 

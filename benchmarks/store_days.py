@@ -33,7 +33,8 @@ from retailkit.store.visits.layout import Layout
 from retailkit.store.visits.occupancy import find_occupancy
 from retailkit.store.visits.pairs import describe_pairs
 from retailkit.store.visits.queues import find_queue, queue_length
-from retailkit.store.visits.tracks import check_tracks, smooth_tracks
+from retailkit.store.visits.smoothing import smooth_tracks
+from retailkit.store.visits.tracks import check_tracks
 from retailkit.store.visits.zones import find_zone_visits
 
 Table = Callable[[], pd.DataFrame]

@@ -19,7 +19,7 @@ def copies(scene: str, passed: int, values: list[float], keys: int = 150) -> pd.
             "scene": scene, "missed": 0.1, "jitter": 0.2, "broken": 0.25, "swapped": 0.25, "seed": range(number),
             "passed": passed, "value": values, "low": np.array(values) - 5, "high": np.array(values) + 5,
             "people": 100, "keys": keys, "visitors": [98.0, 104.0] * (number // 2), "fewest": 90.0, "most": 103.0,
-            "error": 0.2, "guess": 1.0, "lost": 0.1,
+            "ratio": 0.2, "with_lost": 0.3, "lost": 0.1,
         }
     )  # fmt: skip
 
@@ -30,7 +30,8 @@ def test_tables_say_what_the_copies_say():
     passed = tables["crossings"].set_index("scene", append=True)
     assert passed.xs("square", level=1)["bias"].tolist() == pytest.approx([0.03, 0.03])
     assert passed.xs("street", level=1)["bias"].tolist() == pytest.approx([-0.025, -0.025])
-    assert passed.xs("all", level=1)[["passed", "held"]].values.tolist() == [[300, pytest.approx(4 / 6)]]
+    assert passed.xs("all", level=1)[["passed", "held", "copies"]].values.tolist() == [[300, pytest.approx(4 / 6), 6]]
+    assert passed.xs("street", level=1)["width"].tolist() == pytest.approx([0.05, 0.05])
     people = tables["visitors"].set_index("scene")
     assert people.loc["square", ["keys too many", "off", "worst", "held"]].tolist() == pytest.approx(
         [0.5, 0.01, 0.04, 0.5]
@@ -48,7 +49,7 @@ def test_a_real_scene_is_counted_as_promised():
     row = one_copy(("tracks_ucy", scene.name, 0, 1, 4))
     assert (row["missed"], row["jitter"]) == FAULTS[0][:2]
     assert row["low"] <= row["passed"] <= row["high"] and row["keys"] > row["people"]
-    assert abs(row["visitors"] / row["people"] - 1) < 0.1 and row["error"] < 0.5 * row["guess"]
+    assert abs(row["visitors"] / row["people"] - 1) < 0.1 and row["ratio"] < row["with_lost"] < 0.5
 
 
 def test_boxes_touch_and_lie_along_the_longer_side():

@@ -227,8 +227,16 @@ def _plan(path: Path) -> dict[str, Any]:
     return {"lines": lines, "zones": zones, **kept, "checkouts": tuple(map(str, content.get("checkouts", ())))}
 
 
+def _read_csv(path: Path) -> pd.DataFrame:
+    """As pandas does, but where a visit is missing the others stay whole numbers: a key of 62 bits is no float."""
+    table = pd.read_csv(path)
+    if "visit" in table and pd.api.types.is_float_dtype(table["visit"]) and table["visit"].isna().any():
+        table["visit"] = pd.read_csv(path, usecols=["visit"], dtype_backend="numpy_nullable")["visit"]
+    return table
+
+
 def _table(folder: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame | None:
-    for path, read in ((folder / f"{name}.parquet", pd.read_parquet), (folder / f"{name}.csv", pd.read_csv)):
+    for path, read in ((folder / f"{name}.parquet", pd.read_parquet), (folder / f"{name}.csv", _read_csv)):
         if path.is_file():
             table = read(path)
             if missing := [column for column in columns if column not in table]:

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from numbers import Real
 from pathlib import Path
@@ -64,7 +64,7 @@ class Detector:
     overlap : float
         Two boxes of one class that overlap more (intersection over union) count as one.
     careful : bool
-        Look at each photograph six times, at three sizes and mirrored, and let overlapping boxes vote on where one is.
+        Look at each photograph up to six times, at three sizes and mirrored, and let boxes vote on where one is.
     curve : DataFrame
         The course of training, a row an epoch.
     """
@@ -300,8 +300,9 @@ def load_detector(run_id: str, name: str = "detector") -> Detector:
     """
     weights = artifact_path(run_id, f"weights/{name}.pt")
     settings = json.loads(artifact_path(run_id, f"weights/{name}.json").read_text())
+    known = {field.name for field in fields(Detector)}  # a run may be older than this version
     kept = {"names": tuple(settings["names"]), "curve": pd.DataFrame(settings["curve"])}
-    return Detector(weights=weights, **{**settings, **kept})
+    return Detector(weights=weights, **{name: value for name, value in {**settings, **kept}.items() if name in known})
 
 
 def _paths(images: ImageSet | Iterable[Path | str]) -> list[Path]:

@@ -81,7 +81,7 @@ class CarefulPredictor(EveryClassPredictor):
 
 
 def look_sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Sizes at which a picture is looked at: as it is, and a sixth smaller and larger, in multiples of 32 pixels.
+    """Sizes at which a picture is looked at: as it is, and about a sixth smaller and larger, in multiples of 32 pixels.
 
     >>> look_sizes(192, 192)
     [(192, 192), (160, 160), (224, 224)]

@@ -99,3 +99,11 @@ def test_a_scene_gets_gates_and_boxes_by_rule():
     assert list(store.lines) == ["gate 1", "gate 2", "gate 3"] and len(store.zones) == 6
     check_zones(store.zones)
     assert "drawn by rule" in store.note and 0 < len(store.counted) < store.tracks["visit"].nunique()
+
+
+def test_long_keys_stay_apart_where_one_is_missing(folder):
+    tracks = pd.read_csv(folder / "tracks.csv").assign(visit=lambda rows: (rows["visit"] + 2**61).astype("Int64"))
+    tracks.loc[3, "visit"] = pd.NA
+    tracks.to_csv(folder / "tracks.csv", index=False)
+    good, wrong = check_tracks(load_store(folder).tracks)
+    assert set(good["visit"]) == {2**61 + 1, 2**61 + 2} and wrong["problem"].tolist() == ["no visit"]

@@ -125,16 +125,19 @@ def test_recordings_are_put_together_and_not_mixed_up():
 
 @pytest.mark.slow
 def test_intervals_hold_what_long_recordings_say():
-    """People who come and go, 500 recordings: how often the interval holds the value over all of them."""
+    """People who come and go, 500 recordings: how often the interval holds the value over all of them.
+
+    HOTA takes nine times as long, and is asked of 100 of them.
+    """
     recordings = [_coming_and_going(seed) for seed in range(500)]
-    asked = {"metrics": ("idf1", "mota"), "progress": False}
-    scores = [score_identities(*pair, stretches=8, **asked) for pair in recordings]
     named = [[table.assign(sequence=str(place)) for table in pair] for place, pair in enumerate(recordings)]
-    whole = score_identities(*(pd.concat(side) for side in zip(*named, strict=True)), stretches=1, **asked)
-    for name in ("idf1", "mota"):
-        held, width = coverage([score[name] for score in scores], whole[name].value)
-        print(f"{name}: {whole[name].value:.3f}, held by {held} of the intervals, median width {width:.3f}")
-        assert 0.92 <= held.value <= 0.98
+    whole = score_identities(*(pd.concat(side) for side in zip(*named, strict=True)), stretches=1, progress=False)
+    for names, number, least, most in ((("idf1", "mota"), 500, 0.92, 0.98), (("hota", "assa"), 100, 0.88, 1.0)):
+        scores = [score_identities(*pair, stretches=8, metrics=names, progress=False) for pair in recordings[:number]]
+        for name in names:
+            held, width = coverage([score[name] for score in scores], whole[name].value)
+            print(f"{name}: {whole[name].value:.3f}, held by {held} of {number} intervals, median width {width:.3f}")
+            assert least <= held.value <= most and held.high > 0.95
 
 
 def _coming_and_going(seed: int, visits: int = 24, stay: int = 8) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,11 +1,13 @@
 """Cells vote on where a box is: by confidence, of their class, of those that overlap."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from retailkit.store.predicting import vote
+from retailkit.store.predicting import CarefulPredictor, EveryClassPredictor, look_sizes, vote
 
 
 def cells(*boxes: tuple[float, ...]) -> torch.Tensor:
@@ -55,3 +57,35 @@ def test_votes_stay_within_what_was_said_and_move_with_the_picture(seed):
     shifted[:2] += 100
     there[:, :4] += 100
     assert torch.allclose(vote(there, shifted)[:, :4], moved[:, :4] + 100, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes"),
+    [((192, 192), [(192, 192), (160, 160), (224, 224)]), ((192, 96), [(192, 96), (160, 64), (224, 128)]),
+     ((64, 64), [(64, 64)]), ((32, 32), [(32, 32)])],
+)  # fmt: skip
+def test_a_picture_is_looked_at_smaller_and_larger(size, sizes):
+    assert look_sizes(*size) == sizes
+
+
+def test_looks_at_all_sizes_agree_on_where_a_thing_is(monkeypatch):
+    """A model that finds the bright square of whatever it is shown: both ways, at each size, the same box."""
+    photo = torch.zeros(1, 3, 192, 96)
+    photo[..., 40:120, 20:70] = 1.0
+
+    def find(self, photos, *args, **kwargs):
+        rows, columns = (torch.nonzero(photos[0, 0].sum(dim=way) > 0.5 * photos[0, 0].sum(dim=way).max()).flatten()
+                         for way in (1, 0))  # fmt: skip
+        box = torch.tensor([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], dtype=torch.float32)
+        cells = sum((photos.shape[-2] // stride) * (photos.shape[-1] // stride) for stride in (8, 16, 32))
+        said = torch.tensor([*((box[:2] + box[2:]) / 2), *(box[2:] - box[:2]), 0.9])
+        return said[None, :, None].repeat(1, 1, cells)
+
+    monkeypatch.setattr(EveryClassPredictor, "inference", find)
+    looker = CarefulPredictor.__new__(CarefulPredictor)
+    looker.model = SimpleNamespace(end2end=False, model=SimpleNamespace(stride=torch.tensor([8, 16, 32])))
+    said = looker.inference(photo)[0]
+    assert said.shape[1] == sum(
+        (rows // stride) * (columns // stride) for rows, columns in look_sizes(192, 96) for stride in (8, 16, 32)
+    )
+    assert torch.allclose(said[:4], torch.tensor([45.0, 80.0, 50.0, 80.0])[:, None].expand(4, said.shape[1]), atol=1.5)

@@ -44,9 +44,10 @@ from retailkit.store.visits.pairs import describe_pairs
 from retailkit.store.visits.preference import fit_preference
 from retailkit.store.visits.privacy import new_keys, suppress
 from retailkit.store.visits.queues import describe_queue, find_queue, queue_length
+from retailkit.store.visits.smoothing import smooth_tracks
 from retailkit.store.visits.staff import guess_staff
 from retailkit.store.visits.stitching import stitch_tracks
-from retailkit.store.visits.tracks import check_tracks, smooth_tracks
+from retailkit.store.visits.tracks import check_tracks
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 from retailkit.store.visits.visitors import count_visitors, first_seen, learn_visitors, visitor_table
 from retailkit.store.visits.window_study import study_windows

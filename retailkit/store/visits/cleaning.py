@@ -5,8 +5,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.store.visits.beats import BEAT, beat_rows, take_beats
+from retailkit.store.visits.smoothing import smooth_tracks
 from retailkit.store.visits.stitching import stitch_tracks
-from retailkit.store.visits.tracks import first_rows, smooth_tracks
+from retailkit.store.visits.tracks import first_rows
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 
 STILL = 6.0  # seconds over which somebody who stands is averaged

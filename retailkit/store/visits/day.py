@@ -16,7 +16,7 @@ from retailkit.store.visits.cleaning import clean_tracks
 from retailkit.store.visits.crossings import find_crossings
 from retailkit.store.visits.flow import heat_map, peak_hours, zone_flow
 from retailkit.store.visits.groups import find_groups, members
-from retailkit.store.visits.layout import Layout
+from retailkit.store.visits.layout import Layout, named
 from retailkit.store.visits.occupancy import find_occupancy
 from retailkit.store.visits.queues import find_queue, queue_length
 from retailkit.store.visits.tracks import COLUMNS, check_tracks, first_rows
@@ -72,6 +72,7 @@ def day_tables(tracks: pd.DataFrame, layout: Layout) -> Iterator[tuple[str, pd.D
     Without ways there is nothing: where they fail, so does all that comes after.
     """
     day = _Day(tracks, layout)
+    del tracks  # `day` lets go of it when it has better ones
     for name in TABLES:
         try:
             yield name, day.table(name)
@@ -105,7 +106,7 @@ class _Day:
         if isinstance(self._tracks["visit"].dtype, pd.CategoricalDtype):
             self._keys = self._tracks["visit"].cat.categories
             self._tracks = self._tracks.assign(visit=self._tracks["visit"].cat.codes.astype(np.int64))
-            wrong["visit"] = wrong["visit"].astype(self._keys.dtype)
+            wrong["visit"] = wrong["visit"].astype(object if wrong["visit"].isna().any() else self._keys.dtype)
         return wrong
 
     @cached_property
@@ -150,7 +151,7 @@ class _Day:
 
     @cached_property
     def _doors(self) -> pd.DataFrame:
-        doors = self.layout.lines if self.layout.doors is None else self.layout.doors
+        doors = self.layout.lines if self.layout.doors is None else named(self.layout.doors)
         return self.crossings[self.crossings["line"].isin(list(doors))]
 
     @cached_property
@@ -168,7 +169,7 @@ class _Day:
 
     @cached_property
     def queue(self) -> pd.DataFrame:
-        stood = self.zone_visits["zone"].isin(np.atleast_1d(self.layout.queue))
+        stood = self.zone_visits["zone"].isin(named(self.layout.queue))
         return find_queue(
             self.zone_visits if stood.any() else self.zone_visits[:0], self.layout.queue, self.layout.service
         )

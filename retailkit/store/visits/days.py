@@ -22,6 +22,7 @@ from retailkit.store.visits.summaries import DAYS, FACTS, SECONDS, Source, Task,
 
 _AHEAD = 1  # store-days that wait beside those that are worked on
 _ENDED = "its process was ended: was memory short?"
+_NOT_BEGUN = "not begun, since the executor broke before"
 
 
 def summarise_days(
@@ -48,7 +49,7 @@ def summarise_days(
     folder : path
         Tables are written below it as ``zone_visits/STORE__DAY.parquet``; nothing else there is touched.
     workers : int
-        Processes; 1 works in this one.
+        Processes; 1 works in this one. An executor is handed so many store-days at once, and one that waits.
     executor : concurrent.futures.Executor, optional
         Who works instead, such as a Dask client's; it is left open, and must see the same folder.
     again : bool
@@ -73,7 +74,7 @@ def summarise_days(
     Notes
     -----
     A store-day is kept where its layout, the version of retailkit and, of a path, size and time of change are as they
-    were. A frame or function is trusted to be what it was.
+    were. A frame or function is trusted to be what it was. One with a problem is worked on again.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers!r}: 1 or more are needed")
@@ -103,8 +104,8 @@ def read_days(folder: str | Path, table: str) -> pd.DataFrame:
     folder : path
         Where `summarise_days` wrote.
     table : str
-        One of those that `summarise_day` makes, ``days`` (a row for each store-day), or ``seconds`` (how long each
-        table took).
+        One of those that `summarise_day` makes, ``days`` (a row for each store-day that could be read), or ``seconds``
+        (how long each table took). Store-days that were cut off half-way are left out.
 
     Raises
     ------
@@ -114,7 +115,8 @@ def read_days(folder: str | Path, table: str) -> pd.DataFrame:
     names = (*TABLES, DAYS, SECONDS)
     if table not in names:
         raise ValueError(f"there is no table {table!r}; there are {', '.join(names)}")
-    parts = [pd.read_parquet(path) for path in sorted((Path(folder) / table).glob("*.parquet"))]
+    paths = sorted((Path(folder) / table).glob("*.parquet"))
+    parts = [pd.read_parquet(path) for path in paths if (Path(folder) / DAYS / path.name).is_file()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["store", "day"])
 
 
@@ -164,8 +166,12 @@ def _on(executor: Executor, tasks: Iterator[Task], ahead: int) -> Generator[dict
 
 
 def _with_executor(executor: Executor, tasks: Iterator[Task], ahead: int) -> Iterator[dict[str, Any]]:
+    """Where the executor breaks, whatever was under way is lost, and what comes after is told as not begun."""
     for task in (yield from _on(executor, tasks, ahead)):
-        yield task.row(problem=_ENDED)
+        task.clear()  # whatever half of it was written
+        yield task.close(problem=_ENDED)
+    for task in tasks:
+        yield task.row(problem=_NOT_BEGUN)
 
 
 def _with_pools(tasks: Iterator[Task], workers: int) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ class Layout:
     lines : mapping of names to two points (x, y), metres
         Seen from the first point towards the second, ``in`` is from left to right.
     zones : mapping of names to corners (x, y), metres
-    doors : list of lines, optional
+    doors : line or lines, optional
         Through which people come and go; by default all lines.
     queue, service : zone or zones
         Where people wait, and where they are served; nothing where there is no line.
@@ -34,12 +34,13 @@ class Layout:
     Raises
     ------
     ValueError
-        A line or zone cannot be, or a name is of none.
+        A line or zone cannot be, a name is of none, one zone is for waiting and for being served, the day closes before
+        it opens, `missed` is no share below 1, or `cell` is not above 0.
     """
 
     lines: Mapping[str, Line] = field(default_factory=dict)
     zones: Zones = field(default_factory=dict)
-    doors: Sequence[str] | None = None
+    doors: str | Sequence[str] | None = None
     queue: str | Sequence[str] = ()
     service: str | Sequence[str] = ()
     opens: float | None = None
@@ -55,6 +56,14 @@ class Layout:
         _check_names("doors", self.doors or (), self.lines, "line")
         _check_names("queue", self.queue, self.zones, "zone")
         _check_names("service", self.service, self.zones, "zone")
+        if both := set(named(self.queue)) & set(named(self.service)):
+            raise ValueError(f"zone {sorted(both)[0]!r} is in queue and in service: people wait in one, and then go on")
+        if self.opens is not None and self.closes is not None and not self.opens < self.closes:
+            raise ValueError(f"opens is {self.opens!r} and closes {self.closes!r}: seconds, the earlier first")
+        if not 0 <= self.missed < 1:
+            raise ValueError(f"missed is {self.missed!r}: a share from 0 to below 1 is needed")
+        if not self.cell > 0:
+            raise ValueError(f"cell is {self.cell!r}: metres above 0 are needed")
 
     def as_text(self) -> str:
         """All that is drawn, as text that is the same for the same drawing."""
@@ -66,8 +75,13 @@ class Layout:
         return repr((drawn, rest))
 
 
+def named(names: str | Iterable[str]) -> list[str]:
+    """One name or several, as a list."""
+    return [names] if isinstance(names, str) else list(names)
+
+
 def _check_names(what: str, names: str | Iterable[str], known: Mapping[str, object], kind: str) -> None:
-    for name in [names] if isinstance(names, str) else names:
+    for name in named(names):
         if name not in known:
             raise ValueError(
                 f"{what} is {name!r}, which is no {kind} of this layout; it has {', '.join(known) or 'none'}"

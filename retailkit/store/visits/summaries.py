@@ -35,14 +35,15 @@ class Task:
 
     @property
     def name(self) -> str:
-        """Of its files."""
-        return f"{quote(str(self.store), safe='')}__{quote(str(self.day), safe='')}"
+        """Of its files; no two store-days share one."""
+        return "__".join(quote(str(part), safe="").replace("_", "%5F") for part in (self.store, self.day))
 
     @property
     def stands_on(self) -> str:
-        """Digest of what the tables depend on."""
+        """Digest of what the tables depend on, as it is now."""
         facts = [retailkit.__version__, self.layout.as_text()]
         if isinstance(self.source, str | Path):
+            facts.append(str(Path(self.source).absolute()))
             with contextlib.suppress(OSError):
                 facts += [str(os.stat(self.source).st_size), str(os.stat(self.source).st_mtime_ns)]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
@@ -50,13 +51,14 @@ class Task:
     def row(self, **facts: Any) -> dict[str, Any]:
         """A row of the table of store-days."""
         nothing = dict.fromkeys(FACTS, 0)
-        return {**nothing, "store": self.store, "day": self.day, "problem": "", "stands_on": self.stands_on, **facts}
+        return {**nothing, "store": self.store, "day": self.day, "problem": "", **facts}
 
     def done(self) -> dict[str, Any] | None:
         """The row of an earlier call, where it went well and stood on the same."""
-        if not self.path(DAYS).is_file():
+        try:
+            row = pd.read_parquet(self.path(DAYS)).iloc[0].to_dict()
+        except (OSError, ValueError, IndexError):  # none, or one that a crash of the machine left empty
             return None
-        row = pd.read_parquet(self.path(DAYS)).iloc[0].to_dict()
         whole = row.get("stands_on") == self.stands_on and row.get("problem") == ""
         return {str(name): value for name, value in row.items()} if whole else None
 
@@ -70,34 +72,48 @@ class Task:
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
-        named = table.assign(store=self.store, day=self.day)
+        named = table.assign(store=[self.store] * len(table), day=[self.day] * len(table))
         named[["store", "day", *table.columns.drop(["store", "day"], errors="ignore")]].to_parquet(partial, index=False)
         partial.replace(path)
 
+    def clear(self) -> None:
+        """Take away all tables of this store-day, so that those of two calls are never mixed."""
+        for name in (DAYS, *TABLES, SECONDS):
+            self.path(name).unlink(missing_ok=True)
+
+    def close(self, **facts: Any) -> dict[str, Any]:
+        """Write the row that says how it went, and give it; what cannot be written is told there."""
+        row = self.row(**facts)
+        try:
+            self.write(DAYS, pd.DataFrame([row]))
+        except Exception as error:
+            row["problem"] = "; ".join(filter(None, [row["problem"], in_words(error)]))
+        return row
+
 
 def work(task: Task) -> dict[str, Any]:
-    """Summarise one store-day, write its tables, and give its row; what fails is told there."""
-    started = time.perf_counter()
-    problems: list[str] = []
-    facts: dict[str, Any] = {}
+    """Summarise one store-day, write its tables, and give its row; what fails is told there.
+
+    Where tracks cannot be read, the tables of an earlier call stay as they are.
+    """
+    started, stands_on = time.perf_counter(), task.stands_on  # before it is read: a later change makes it stale
     try:
-        for name in (DAYS, *TABLES, SECONDS):
-            task.path(name).unlink(missing_ok=True)
         tracks = _read(task.source)
-        facts |= {"points": len(tracks), "reading": time.perf_counter() - started}
-        making = day_tables(tracks, task.layout)
-        del tracks  # whoever makes the tables lets go of it early
+    except Exception as error:
+        return task.row(problem=in_words(error), seconds=time.perf_counter() - started)
+    facts = {"points": len(tracks), "reading": time.perf_counter() - started, "stands_on": stands_on}
+    making = day_tables(tracks, task.layout)
+    del tracks  # whoever makes the tables lets go of it early
+    problems: list[str] = []
+    try:
+        task.clear()
         tables, problems = _collect(making)
         facts |= {"set_aside": len(tables.get("quarantine", ())), "visits": len(tables.get("visits", ()))}
         for name, table in tables.items():
             task.write(name, table)
     except Exception as error:
         problems.append(in_words(error))
-    facts |= {"memory": _peak(), "problem": "; ".join(problems), "seconds": time.perf_counter() - started}
-    row = task.row(**facts)
-    with contextlib.suppress(OSError):  # a full disk is told by the row that goes back
-        task.write(DAYS, pd.DataFrame([row]))
-    return row
+    return task.close(**facts, memory=_peak(), problem="; ".join(problems), seconds=time.perf_counter() - started)
 
 
 def _collect(making: Iterator[tuple[str, pd.DataFrame | Exception]]) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -122,12 +138,29 @@ def _read(source: Source) -> pd.DataFrame:
         return source()
     path = Path(source)
     if path.suffix == ".csv":
-        return pd.read_csv(path, usecols=COLUMNS)
+        from pyarrow import csv
+
+        kinds = csv.ConvertOptions(include_columns=COLUMNS)
+        return _as_frame(csv.read_csv(path, convert_options=kinds))
     if path.suffix == ".parquet":
-        return pd.read_parquet(path, columns=COLUMNS, use_threads=False)  # the other cores have their own store-days
+        from pyarrow import parquet
+
+        return _as_frame(parquet.read_table(path, columns=COLUMNS, use_threads=False))  # other cores have other days
     if path.suffix in (".feather", ".arrow"):
-        return pd.read_feather(path, columns=COLUMNS, use_threads=False)
+        from pyarrow import feather
+
+        return _as_frame(feather.read_table(path, columns=COLUMNS, use_threads=False))
     raise ValueError(f"{path}: tracks are read from .parquet, .feather, .arrow and .csv")
+
+
+def _as_frame(table: Any) -> pd.DataFrame:
+    """As pandas has it, but whole numbers stay whole where one is missing: a key of 62 bits is no float."""
+    import pyarrow
+
+    keys = table.schema.field("visit").type
+    whole = {keys: pd.Int64Dtype()} if pyarrow.types.is_integer(keys) and table["visit"].null_count else {}
+    frame: pd.DataFrame = table.to_pandas(types_mapper=whole.get, split_blocks=True)[COLUMNS]
+    return frame if len(frame) else frame.astype(dict.fromkeys(COLUMNS[1:], float))  # nothing has no kind
 
 
 def in_words(error: BaseException) -> str:

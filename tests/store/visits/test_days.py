@@ -1,7 +1,7 @@
 """A day to all tables, and many days to files: nothing is lost, one that fails costs the others nothing."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -11,18 +11,19 @@ import pytest
 from walkers import straight
 
 from retailkit.store.visits import (
+    Layout,
     check_tracks,
     clean_tracks,
     find_crossings,
     find_zone_visits,
     peak_hours,
     read_days,
+    summaries,
     summarise_day,
     summarise_days,
     zone_flow,
 )
 from retailkit.store.visits.day import TABLES
-from retailkit.store.visits.layout import Layout
 
 DOOR = ((1.0, -2.0), (1.0, 2.0))
 ZONES = {
@@ -104,6 +105,19 @@ def test_what_cannot_be_is_in_the_quarantine_under_its_own_name():
 def test_what_the_layout_lacks_is_empty(layout, empty):
     tables = summarise_day(shop(), layout)
     assert {name for name, table in tables.items() if not len(table)} == empty
+
+
+def test_one_door_may_be_named_without_a_list():
+    one, several = (summarise_day(shop(), Layout(lines={"door": DOOR}, doors=doors)) for doors in ("door", ["door"]))
+    pd.testing.assert_frame_equal(one["occupancy"], several["occupancy"])
+    assert len(one["hours"]) and not len(summarise_day(shop(), Layout(lines={"door": DOOR}, doors=[]))["occupancy"])
+
+
+def test_a_category_without_a_key_is_set_aside_like_any_other():
+    tracks = shop().assign(visit=lambda rows: rows["visit"].astype("category"))
+    tracks.loc[3, "visit"] = None
+    tables = summarise_day(tracks, LAYOUT)
+    assert tables["quarantine"]["problem"].tolist() == ["no visit"] and len(tables["visits"]) == 6
 
 
 def test_a_day_without_anybody_has_empty_tables():
@@ -191,13 +205,93 @@ def test_a_second_call_goes_on_where_the_first_was_stopped(tmp_path):
     assert not len(read_days(tmp_path / "out", "zone_visits")), "no table of the former drawing is left"
 
 
-def test_what_was_cut_off_in_the_middle_is_done_anew(tmp_path):
-    days = [("a", 1, shop(3))]
+@pytest.mark.parametrize("left", [None, b"", b"half a ta"])
+def test_what_was_cut_off_in_the_middle_is_left_out_and_done_anew(tmp_path, left):
+    days = [("a", 1, shop(3)), ("b", 1, shop(2))]
     summarise_days(days, LAYOUT, tmp_path, progress=False)
-    (tmp_path / "days" / "a__1.parquet").unlink()
+    mark = tmp_path / "days" / "a__1.parquet"
+    mark.unlink() if left is None else mark.write_bytes(left)
     (tmp_path / "visits" / "a__1.parquet").with_suffix(".77.partial").write_text("half a ta")
-    assert read_days(tmp_path, "visits")["store"].tolist() == ["a"] * 3
-    assert summarise_days(days, LAYOUT, tmp_path, progress=False)["kept"].tolist() == [False]
+    if left is None:
+        assert read_days(tmp_path, "visits")["store"].tolist() == ["b"] * 2
+    assert summarise_days(days, LAYOUT, tmp_path, progress=False)["kept"].sum() == 1
+    assert sorted(read_days(tmp_path, "visits")["store"]) == ["a"] * 3 + ["b"] * 2
+
+
+def test_tables_stay_where_tracks_are_gone(tmp_path):
+    shop(3).to_csv(tmp_path / "a.csv", index=False)
+    days = [("a", 1, tmp_path / "a.csv")]
+    summarise_days(days, LAYOUT, tmp_path / "out", progress=False)
+    (tmp_path / "a.csv").unlink()
+    (told,) = summarise_days(days, LAYOUT, tmp_path / "out", progress=False)["problem"]
+    assert told.startswith("FileNotFoundError") and len(read_days(tmp_path / "out", "visits")) == 3
+
+
+def test_a_file_that_changes_meanwhile_is_done_anew(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    shop(3).to_csv(path, index=False)
+    read = summaries._read
+
+    def slow(source):
+        tracks = read(source)
+        shop(4).to_csv(path, index=False)
+        return tracks
+
+    monkeypatch.setattr(summaries, "_read", slow)
+    assert summarise_days([("a", 1, path)], LAYOUT, tmp_path / "out", progress=False)["visits"].tolist() == [3]
+    monkeypatch.undo()
+    (again,) = summarise_days([("a", 1, path)], LAYOUT, tmp_path / "out", progress=False).itertuples()
+    assert not again.kept and again.visits == 4
+
+
+def test_no_two_store_days_share_a_file(tmp_path):
+    names = [("a__b", "c"), ("a", "b__c"), ("a/b", "c"), ("a%2Fb", "c"), ("a_", "_b")]
+    for number, (store, day) in enumerate(names, start=1):
+        told = summarise_days([(store, day, shop(number))], LAYOUT, tmp_path, progress=False)
+        assert told["visits"].tolist() == [number] and not told["kept"].any()
+    assert len(read_days(tmp_path, "days")) == len(names)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "feather"])
+def test_long_keys_stay_apart_where_one_is_missing(tmp_path, kind):
+    tracks = shop(2).assign(visit=lambda rows: (rows["visit"] + 2**61).astype("Int64"))
+    tracks.loc[5, "visit"] = pd.NA
+    path = tmp_path / f"a.{kind}"
+    tracks.to_csv(path, index=False) if kind == "csv" else getattr(tracks, f"to_{kind}")(path)
+    told = summarise_days([("a", 1, path)], LAYOUT, tmp_path / "out", progress=False)
+    assert told[["problem", "visits", "set_aside"]].values.tolist() == [["", 2, 1]]
+    assert read_days(tmp_path / "out", "visits")["visit"].tolist() == [2**61, 2**61 + 1]
+
+
+def test_a_store_that_was_closed_is_no_problem(tmp_path):
+    shop(2)[:0].to_csv(tmp_path / "a.csv", index=False)
+    told = summarise_days([("a", 1, tmp_path / "a.csv")], LAYOUT, tmp_path / "out", progress=False)
+    assert told[["problem", "points", "visits"]].values.tolist() == [["", 0, 0]]
+
+
+class Breaks(ThreadPoolExecutor):
+    """An executor whose second task takes it down."""
+
+    handed = 0
+
+    def submit(self, *task, **options):
+        self.handed += 1
+        if self.handed == 2:
+            future = Future()
+            future.set_exception(BrokenExecutor("gone"))
+            return future
+        return super().submit(*task, **options)
+
+
+def test_an_executor_that_breaks_leaves_a_row_for_each(tmp_path):
+    days = [(number, 1, shop(2)) for number in range(6)]
+    with Breaks(1) as threads:
+        told = summarise_days(days, LAYOUT, tmp_path, executor=threads, progress=False)
+    assert sorted(told["store"]) == list(range(6))
+    assert told["problem"].value_counts().to_dict() == {
+        "": 1, "its process was ended: was memory short?": 1, "not begun, since the executor broke before": 4
+    }  # fmt: skip
+    assert summarise_days(days, LAYOUT, tmp_path, progress=False)["kept"].sum() == 1
 
 
 def test_no_more_days_are_fetched_than_are_worked_on(tmp_path):

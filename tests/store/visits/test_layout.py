@@ -19,6 +19,10 @@ LINE = [(0.0, 0.0), (4.0, 0.0), (4.0, 1.0)]
         ({"zones": {"line": LINE}, "queue": "queue"}, "queue is 'queue', which is no zone of this layout; it has line"),
         ({"zones": {"line": LINE}, "queue": "line", "service": ["line", "till"]}, "service is 'till'"),
         ({"service": "till"}, "it has none"),
+        ({"zones": {"line": LINE}, "queue": "line", "service": "line"}, "zone 'line' is in queue and in service"),
+        ({"opens": 9.0, "closes": 9.0}, "opens is 9.0 and closes 9.0"),
+        ({"missed": 1.0}, "missed is 1.0: a share from 0 to below 1"),
+        ({"cell": -0.5}, "cell is -0.5: metres above 0"),
     ],
 )
 def test_what_cannot_be_is_refused(drawing, message):
