@@ -34,7 +34,7 @@ def test_tables_say_what_the_copies_say():
     assert passed.xs("street", level=1)["width"].tolist() == pytest.approx([0.05, 0.05])
     people = tables["visitors"].set_index("scene")
     assert people.loc["square", ["keys too many", "off", "worst", "held"]].tolist() == pytest.approx(
-        [0.5, 0.01, 0.04, 0.5]
+        [0.5, 0.01, 0.04, 1.0]
     )
     assert (people["off_low"] < people["off"]).all() and (people["off"] < people["off_high"]).all()
     assert tables["dwell"]["ratio"].tolist() == pytest.approx([0.2, 0.2])

@@ -43,8 +43,9 @@ class EveryClassPredictor(Predictor):
 class CarefulPredictor(EveryClassPredictor):
     """Look at a photograph at three sizes and at its mirror images, put together what cells say, and let them vote.
 
-    Shelves and people have no handedness, and stand near and far. On 38 photographs of `persons_pennfudan` the sizes
-    were worth 0.016 to 0.028 mAP50-95 and the votes 0 to 0.017 (three detectors, no interval), for six times the time.
+    Shelves and people have no handedness, and stand near and far. On 38 photographs of `persons_pennfudan` all of it
+    was worth 0.041 mAP50-95 over one look (95 % interval 0.012 to 0.070, three detectors), for six times the time;
+    sizes and votes alone 0.012 (-0.006 to 0.029) and 0.011 (-0.010 to 0.032).
     """
 
     def inference(self, im: Tensor, *args: Any, **kwargs: Any) -> Any:

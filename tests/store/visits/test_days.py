@@ -73,7 +73,9 @@ def test_a_day_has_the_tables_of_its_verbs():
 
 
 @pytest.mark.parametrize(
-    "name", [lambda visit: f"w-{visit:02d}", lambda visit: visit + 2**61, lambda visit: visit / 2], ids=str
+    "name",
+    [lambda visit: f"w-{visit:02d}", lambda visit: visit + 2**61, lambda visit: visit / 2, lambda visit: visit - 3],
+    ids=["words", "long numbers", "halves", "below zero"],
 )
 def test_visits_keep_the_names_that_they_came_with(name):
     tracks = shop()
