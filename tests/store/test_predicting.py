@@ -94,9 +94,7 @@ def test_looks_at_all_sizes_agree_on_where_a_thing_is(predicting, monkeypatch):
     looker = predicting.CarefulPredictor.__new__(predicting.CarefulPredictor)
     looker.model = SimpleNamespace(end2end=False, model=SimpleNamespace(stride=torch.tensor([8, 16, 32])))
     said = looker.inference(photo)[0]
-    assert said.shape[1] == sum(
-        (rows // stride) * (columns // stride)
-        for rows, columns in predicting.look_sizes(192, 96)
-        for stride in (8, 16, 32)
-    )
+    sizes, strides = predicting.look_sizes(192, 96), (8, 16, 32)
+    cells = sum((rows // stride) * (columns // stride) for rows, columns in sizes for stride in strides)
+    assert len(sizes) == 3 and said.shape[1] == cells
     assert torch.allclose(said[:4], torch.tensor([45.0, 80.0, 50.0, 80.0])[:, None].expand(4, said.shape[1]), atol=1.5)
