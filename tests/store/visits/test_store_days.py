@@ -107,6 +107,29 @@ def test_days_as_they_are_and_as_cameras_see_them():
             assert abs(bias) < ALLOWED[name][quantity]
 
 
+@pytest.mark.slow
+def test_intervals_of_one_day_hold_what_all_days_say():
+    """500 short days seen without error: dwell before shelves, waits, and who gives up, against all days together."""
+    told, stays, queues = [], [], []
+    for seed in range(500):
+        day = day_of(seed, shoppers=75, hours=1.5)
+        shoppers = day.visitors["visit"][day.visitors["kind"] == "shopper"]
+        found, true = (frame[frame["visit"].isin(shoppers)] for frame in (zones_of(day, None), day.zone_visits))
+        told.append(told_of(found, find_queue(found, "queue", DESKS), day.groups).assign(day=seed))
+        real = true["depth"].ge(0.3) | true["dwell"].ge(2.0) | true["censored"].ne("")
+        stays.append(true[real].assign(visit=true["visit"] + 10_000 * seed))
+        queues.append(day.queue.assign(spell=seed))
+    truth = told_of(pd.concat(stays), pd.concat(queues, ignore_index=True), ()).set_index("quantity")["value"]
+    for quantity, days in pd.concat(told).groupby("quantity"):
+        share, width = coverage([Estimate(*row) for row in days[["value", "low", "high"]].to_numpy()], truth[quantity])
+        bias, error = days["value"].mean() - truth[quantity], days["value"].std() / len(days) ** 0.5
+        print(
+            f"{quantity} {truth[quantity]:.3f}: bias {bias:+.3f} ± {1.96 * error:.3f}, held by {share} of {len(days)} "
+            f"days, median width {width:.3f}"
+        )
+        assert 0.92 <= share.value <= 0.98 and abs(bias) <= 0.02 * truth[quantity] + 2 * error
+
+
 # Cameras lose short passes (dwell and stops look longer, more frequent), and exchange people near the line.
 ALLOWED = {
     "true tracks": {"mean dwell": 0.4, "median dwell": 0.4, "share stopped": 0.02, "share returned": 0.02,
