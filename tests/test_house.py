@@ -123,7 +123,15 @@ def test_the_rules_can_be_broken(tmp_path):
     assert rooms(module) == {"store", "datasets", "simulate"}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if ">>> " in path.read_text()], ids=lambda path: path.stem)
+WITH_EXAMPLES = [path for path in MODULES if ">>> " in path.read_text()]
+
+
+def test_back_rooms_have_no_examples():
+    """Importing one loads ultralytics, which settles for good where its settings and fonts are."""
+    assert not {show(path) for path in WITH_EXAMPLES} & BACK_ROOMS
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.stem)
 def test_examples_in_docstrings_are_true(path):
     name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     with numpy.printoptions(formatter={}, linewidth=75):  # ultralytics sets others when it is imported

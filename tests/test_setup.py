@@ -45,6 +45,7 @@ BUILT_ON = {
     "SQLAlchemy": "mlflow",
     "cycler": "matplotlib",
     "MarkupSafe": "jinja2",
+    "pyarrow": "mlflow",
 }
 
 

@@ -84,8 +84,7 @@ class CarefulPredictor(EveryClassPredictor):
 def look_sizes(height: int, width: int) -> list[tuple[int, int]]:
     """Sizes at which a picture is looked at: as it is, and about a sixth smaller and larger, in multiples of 32 pixels.
 
-    >>> look_sizes(192, 192)
-    [(192, 192), (160, 160), (224, 224)]
+    Of 192 x 192 pixels these are 192, 160 and 224.
     """
     shares = (1.0, 5 / 6, 7 / 6)
     sides = [[side if share == 1 else max(32, round(side * share / 32) * 32) for share in shares]
