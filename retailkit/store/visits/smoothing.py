@@ -83,6 +83,8 @@ def _smooth_block(
     smooth = [place.copy() for place in places]
     for place, mine, line in zip(places, smooth, fitted, strict=True):
         mine[uneven] = line[uneven[near]]
+        if not means.any():  # as where there are fewer rows than a window holds
+            continue
         sums = np.cumsum(np.append(0.0, place - place[0]))
         mean = place[0] + (sums[2 * side + 1 :] - sums[: len(sums) - 2 * side - 1]) / (2 * side + 1)
         np.copyto(mine[side : len(mine) - side], mean, where=means[side : len(mine) - side])

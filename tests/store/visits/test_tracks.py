@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 from walkers import straight, walk
 
-from retailkit.store.visits import check_tracks, smooth_tracks
+from benchmarks import plain_visits
+from retailkit.store.visits import check_tracks, clean_tracks, smooth_tracks
 
 
 @pytest.mark.parametrize(
@@ -98,3 +99,15 @@ def test_a_wrong_unit_of_time_is_said():
         smooth_tracks(straight((0, 0), (90, 0), step=0.01))
     with pytest.raises(ValueError, match="window is 0: seconds above 0"):
         smooth_tracks(walk((0, 0), (1, 0)), window=0)
+
+
+@pytest.mark.parametrize("step", [0.05, 0.1, 0.4])
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 12, 17, 18, 19, 36, 37])
+def test_short_recordings_are_smoothed_as_by_plain_pandas(rows, step):
+    """Fewer rows than a window holds, exactly as many, and one or two more; of one visit and of two."""
+    rng = np.random.default_rng(rows)
+    way = pd.DataFrame({"visit": 1, "time": step * np.arange(rows), "x": rng.normal(0, 1, rows), "y": 0.0})
+    for tracks in (way, pd.concat([way, way.assign(visit=2)], ignore_index=True)):
+        ours, plain = smooth_tracks(tracks), plain_visits.smooth(tracks)
+        np.testing.assert_allclose(ours[["x", "y"]], plain[["x", "y"]], atol=1e-6)
+        clean_tracks(tracks)
