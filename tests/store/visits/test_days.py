@@ -2,12 +2,15 @@
 
 import os
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from walkers import straight
 
 from retailkit.store.visits import (
@@ -321,3 +324,17 @@ def test_no_more_days_are_fetched_than_are_worked_on(tmp_path):
 def test_what_cannot_be_asked_is_refused(tmp_path, call, message):
     with pytest.raises(ValueError, match=message):
         call(tmp_path)
+
+
+@settings(max_examples=25, deadline=None)
+@given(some.integers(0, 10_000))
+def test_any_small_day_has_its_tables_and_loses_no_row(seed):
+    """A few people of a few moments each, at any pace: shorter than every window there is."""
+    rng = np.random.default_rng(seed)
+    step, ways = rng.choice([0.05, 0.1, 0.4, 3.0]), []
+    for visit in range(rng.integers(1, 6)):
+        moments = np.arange(rng.integers(1, 9))
+        begin, place = step * rng.integers(0, 9), rng.uniform(0, 8) + np.cumsum(rng.normal(0, step, len(moments)))
+        ways.append(pd.DataFrame({"visit": visit, "time": begin + step * moments, "x": place, "y": 0.5}))
+    tables = summarise_day(pd.concat(ways).sort_values("time", kind="stable"), replace(LAYOUT, missed=0.5))
+    assert tables["visits"]["rows"].sum() + len(tables["quarantine"]) == sum(map(len, ways))
