@@ -3,14 +3,11 @@
 import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from retailkit.lab import project
 
 for name, value in {
     "YOLO_OFFLINE": "1",
@@ -38,19 +35,10 @@ def lookups() -> Path:
     return Path(_record.name)
 
 
-def _keep_fonts() -> None:
-    """Put ultralytics' fonts back where it looks for good, should an earlier test's folder be gone."""
-    if loaded := sys.modules.get("ultralytics.utils"):
-        settings = Path(loaded.USER_CONFIG_DIR)
-        settings.mkdir(parents=True, exist_ok=True)
-        project._place_fonts(settings)
-
-
 @pytest.fixture(autouse=True)
 def no_network() -> Iterator[None]:
     """Fail the test whose code, or whose kernel's, looked anything up: a library may have hidden the error."""
     before = Path(_record.name).stat().st_size
-    _keep_fonts()
     yield
     with open(_record.name, encoding="utf-8") as file:
         file.seek(before)

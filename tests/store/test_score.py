@@ -9,6 +9,7 @@ from detector_worlds import detector_world, pick
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retailkit.lab import project
 from retailkit.lab.intervals import coverage
 from retailkit.store.average_precision import METRICS, measure
 from retailkit.store.score import Score, choose_confidence, compare_scores, match, mean_score, score_boxes
@@ -80,6 +81,11 @@ def ultralytics_metrics(truth: pd.DataFrame, found: pd.DataFrame):
 
 
 class TestAgainstUltralytics:
+    @pytest.fixture(autouse=True)
+    def in_the_project(self):
+        """Whoever imports ultralytics first settles, for the whole process, where its settings and fonts are."""
+        project.quiet()
+
     @pytest.mark.parametrize("seed", range(8))
     @pytest.mark.parametrize("photos, jitter", [(3, 2.0), (20, 5.0), (60, 9.0)])
     def test_same_average_precision(self, seed, photos, jitter):
