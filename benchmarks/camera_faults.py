@@ -28,7 +28,6 @@ from tqdm import tqdm
 
 import retailkit as rk
 from benchmarks import plain_visits
-from benchmarks.by_rule import boxes, gates
 from benchmarks.zone_truth import match, true_zone_visits, with_person
 from retailkit.datasets.recordings import read_recordings
 from retailkit.lab.intervals import Estimate, student, wilson
@@ -56,15 +55,13 @@ Job = tuple[str, str, int, int, int]  # set, scene, number of the faults, seed, 
 @cache
 def scene_of(name: str, scene: str) -> dict[str, Any]:
     """A scene's true ways, what is drawn on its floor, and what is true there."""
-    (recording,) = [one for one in read_recordings(name) if one.name == scene]
-    tracks, _ = check_tracks(recording.tracks[["visit", "time", "x", "y"]])
-    lines = {str(number): line for number, line in enumerate(gates(tracks))}
-    zones, came = boxes(tracks), first_seen(tracks).to_numpy()
-    stays = true_zone_visits(tracks, zones, bridged=2.0)
-    passed = sum(len(plain_visits.crossings(tracks, line)) for line in lines.values())
+    store = rk.load_store(f"{name}/{scene}")
+    tracks, _ = check_tracks(store.tracks[["visit", "time", "x", "y"]])
+    stays = true_zone_visits(tracks, store.zones, bridged=2.0)
     return {
-        "tracks": tracks, "met": meetings(tracks), "lines": lines, "zones": zones, "came": came,
-        "third": tracks["time"].min() + np.ptp(tracks["time"]) / 3, "passed": passed, "stays": stays[stays["whole"]],
+        "tracks": tracks, "met": meetings(tracks), "lines": store.lines, "zones": store.zones,
+        "came": first_seen(tracks).to_numpy(), "third": store.counted_until, "stays": stays[stays["whole"]],
+        "passed": sum(len(plain_visits.crossings(tracks, line)) for line in store.lines.values()),
     }  # fmt: skip
 
 

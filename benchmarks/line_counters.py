@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 import retailkit as rk
-from benchmarks.by_rule import gates
+from retailkit.datasets.by_rule import draw_gates
 from retailkit.datasets.recordings import read_recordings
 from retailkit.lab import project
 from retailkit.lab.intervals import Estimate, student
@@ -181,7 +181,7 @@ def compare_counters(
     bar = tqdm(total=len(scenes) * len(seeds), desc="counting", delay=2, unit="copy", disable=not progress)
     for scene, true in scenes.items():
         tracks, _ = check_tracks(true)
-        lines, met = gates(tracks), meetings(tracks)
+        lines, met = list(draw_gates(tracks).values()), meetings(tracks)
         truth = each(count_ours, tracks, lines)
         spoil = partial(degrade_tracks, tracks, missed=missed, jitter=jitter, broken=broken, swapped=swapped, met=met)
         for seed in seeds:

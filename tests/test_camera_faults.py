@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.by_rule import boxes
 from benchmarks.camera_faults import FAULTS, answer, one_copy, summaries
+from retailkit.datasets.by_rule import draw_boxes
 from retailkit.datasets.recordings import read_recordings
 
 
@@ -55,6 +55,6 @@ def test_a_real_scene_is_counted_as_promised():
 def test_boxes_touch_and_lie_along_the_longer_side():
     rng = np.random.default_rng(0)
     places = pd.DataFrame({"x": rng.uniform(0, 10, 2000), "y": rng.uniform(0, 4, 2000)})
-    drawn = boxes(places)
+    drawn = draw_boxes(places)
     assert list(drawn) == ["box 1.1", "box 1.2", "box 2.1", "box 2.2", "box 3.1", "box 3.2"]
     assert drawn["box 1.1"][1] == drawn["box 2.1"][0] and drawn["box 1.1"][0] == pytest.approx((1, 0.4), abs=0.2)

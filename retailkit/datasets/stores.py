@@ -20,10 +20,11 @@ import numpy as np
 import pandas as pd
 
 from retailkit.datasets import places
+from retailkit.datasets.by_rule import Point, as_point, draw_boxes, draw_gates
 from retailkit.datasets.catalogue import Card, DataError, card_files
 from retailkit.datasets.recordings import read_recordings
+from retailkit.datasets.tables import read_table
 
-Point = tuple[float, float]
 PLAN = "plan.json"
 
 
@@ -151,7 +152,7 @@ def _from_recording(name: str, scene: str) -> StoreRecording:
     [found] = read_recordings(name, [scene])
     tracks = found.tracks
     return StoreRecording(
-        f"{name}/{scene}", f"{name}/{scene}", tracks, _boxes(tracks), _gates(tracks), groups=found.groups,
+        f"{name}/{scene}", f"{name}/{scene}", tracks, draw_boxes(tracks), draw_gates(tracks), groups=found.groups,
         opens=float(tracks["time"].min()), closes=float(tracks["time"].max()), **_first_third(tracks),
         note=f"Gates and boxes of {scene} are drawn by rule: nobody knows what stood there.",
     )  # fmt: skip
@@ -162,36 +163,6 @@ def _first_third(tracks: pd.DataFrame) -> dict[str, Any]:
     until = float(tracks["time"].min() + np.ptp(tracks["time"]) / 3)
     begun = tracks.groupby("visit")["time"].min()
     return {"counted": tuple(begun[begun <= until]), "counted_until": until}
-
-
-def _gates(tracks: pd.DataFrame) -> dict[str, tuple[Point, Point]]:
-    """Three lines across the main direction of walking, where a quarter, half and three quarters are passed."""
-    ways = tracks.groupby("visit")[["x", "y"]].diff().dropna().to_numpy()
-    along = np.linalg.eigh(ways.T @ ways)[1][:, 1]
-    across = np.array([-along[1], along[0]])
-    places_ = tracks[["x", "y"]].to_numpy()
-    low, high = (places_ @ across).min() - 1, (places_ @ across).max() + 1
-    middles = np.quantile(places_ @ along, [0.25, 0.5, 0.75])
-    ends = [(middle * along + low * across, middle * along + high * across) for middle in middles]
-    return {f"gate {number}": (_point(one), _point(two)) for number, (one, two) in enumerate(ends, start=1)}
-
-
-def _boxes(tracks: pd.DataFrame) -> dict[str, list[Point]]:
-    """Six boxes that touch, between the 10 % and 90 % quantiles of places: three along the longer side."""
-    sides = [np.quantile(tracks[axis], [0.1, 0.9]) for axis in ("x", "y")]
-    number = (3, 2) if np.ptp(sides[0]) >= np.ptp(sides[1]) else (2, 3)
-    x, y = (np.linspace(side[0], side[1], count + 1) for side, count in zip(sides, number, strict=True))
-    corners = ((0, 0), (1, 0), (1, 1), (0, 1))
-    return {
-        f"box {column + 1}.{row + 1}": [(float(x[column + right]), float(y[row + up])) for right, up in corners]
-        for column in range(number[0])
-        for row in range(number[1])
-    }
-
-
-def _point(values: Any) -> Point:
-    x, y = values
-    return float(x), float(y)
 
 
 def _read(folder: Path) -> StoreRecording:
@@ -216,8 +187,8 @@ def _read(folder: Path) -> StoreRecording:
 def _plan(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        lines = {str(name): (_point(ends[0]), _point(ends[1])) for name, ends in content["lines"].items()}
-        zones = {str(name): [_point(corner) for corner in corners] for name, corners in content["zones"].items()}
+        lines = {str(name): (as_point(ends[0]), as_point(ends[1])) for name, ends in content["lines"].items()}
+        zones = {str(name): [as_point(corner) for corner in corners] for name, corners in content["zones"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataError(
             f"{path}: {type(error).__name__} {error}; an object with lines and zones is needed, such as "
@@ -227,18 +198,10 @@ def _plan(path: Path) -> dict[str, Any]:
     return {"lines": lines, "zones": zones, **kept, "checkouts": tuple(map(str, content.get("checkouts", ())))}
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """As pandas does, but where a visit is missing the others stay whole numbers: a key of 62 bits is no float."""
-    table = pd.read_csv(path)
-    if "visit" in table and pd.api.types.is_float_dtype(table["visit"]) and table["visit"].isna().any():
-        table["visit"] = pd.read_csv(path, usecols=["visit"], dtype_backend="numpy_nullable")["visit"]
-    return table
-
-
 def _table(folder: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame | None:
-    for path, read in ((folder / f"{name}.parquet", pd.read_parquet), (folder / f"{name}.csv", _read_csv)):
+    for path in (folder / f"{name}.parquet", folder / f"{name}.csv"):
         if path.is_file():
-            table = read(path)
+            table = read_table(path)
             if missing := [column for column in columns if column not in table]:
                 raise DataError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table))}")
             return table

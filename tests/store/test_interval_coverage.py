@@ -112,7 +112,7 @@ def population(tmp_path_factory) -> Matches:
         scratch = tmp_path_factory.mktemp("shelves")
         images = load(photograph(scratch, 0, 300, seed=1_000_000))
         trained = train_detector(images, epochs=12, size=SIZE, progress=False)
-        detector = replace(trained, careful=False)  # a sixth of the time, and intervals do not mind
+        detector = replace(trained, careful=False)  # one look in place of six: time
         worker = partial(look, detector, images.names, scratch, photos=500, seed=0)
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
             pieces = list(pool.map(worker, range(1, PHOTOS // 500 + 1)))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pandas as pd
 
 import retailkit
+from retailkit.datasets.tables import read_table
 from retailkit.store.visits.day import TABLES, day_tables
 from retailkit.store.visits.layout import Layout
 from retailkit.store.visits.tracks import COLUMNS
@@ -71,8 +72,8 @@ class Task:
             return
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
         named = table.assign(store=[self.store] * len(table), day=[self.day] * len(table))
+        partial = path.with_suffix(f".{os.getpid()}.partial")
         named[["store", "day", *table.columns.drop(["store", "day"], errors="ignore")]].to_parquet(partial, index=False)
         partial.replace(path)
 
@@ -136,31 +137,8 @@ def _read(source: Source) -> pd.DataFrame:
         return source
     if callable(source):
         return source()
-    path = Path(source)
-    if path.suffix == ".csv":
-        from pyarrow import csv
-
-        kinds = csv.ConvertOptions(include_columns=COLUMNS)
-        return _as_frame(csv.read_csv(path, convert_options=kinds))
-    if path.suffix == ".parquet":
-        from pyarrow import parquet
-
-        return _as_frame(parquet.read_table(path, columns=COLUMNS, use_threads=False))  # other cores have other days
-    if path.suffix in (".feather", ".arrow"):
-        from pyarrow import feather
-
-        return _as_frame(feather.read_table(path, columns=COLUMNS, use_threads=False))
-    raise ValueError(f"{path}: tracks are read from .parquet, .feather, .arrow and .csv")
-
-
-def _as_frame(table: Any) -> pd.DataFrame:
-    """As pandas has it, but whole numbers stay whole where one is missing: a key of 62 bits is no float."""
-    import pyarrow
-
-    keys = table.schema.field("visit").type
-    whole = {keys: pd.Int64Dtype()} if pyarrow.types.is_integer(keys) and table["visit"].null_count else {}
-    frame: pd.DataFrame = table.to_pandas(types_mapper=whole.get, split_blocks=True)[COLUMNS]
-    return frame if len(frame) else frame.astype(dict.fromkeys(COLUMNS[1:], float))  # nothing has no kind
+    tracks = read_table(Path(source), COLUMNS)
+    return tracks if len(tracks) else tracks.astype({name: float for name in COLUMNS[1:] if name in tracks})
 
 
 def in_words(error: BaseException) -> str:

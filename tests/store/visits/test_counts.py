@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from walkers import straight
 
-from benchmarks.by_rule import gates
+from retailkit.datasets.by_rule import draw_gates
 from retailkit.datasets.recordings import read_recordings
 from retailkit.lab.intervals import wilson
 from retailkit.simulate.camera import degrade_tracks, meetings
@@ -89,13 +89,13 @@ def test_what_cannot_be_counted_is_refused(settings, message):
 
 @pytest.mark.slow
 def test_intervals_on_real_recordings_hold_the_count():
-    """Four scenes, three rates of faults each; a hundred seeds of this took an hour, see the changelog."""
+    """Four scenes, three rates of faults each; `benchmarks.camera_faults` does a hundred seeds of this."""
     if not os.environ.get("RETAILKIT_DATA"):
         pytest.skip("real data is absent: set RETAILKIT_DATA to its folder")
     held = []
     for scene in [scene for name in ("tracks_ucy", "tracks_eth") for scene in read_recordings(name)]:
         true, _ = check_tracks(scene.tracks)
-        lines = {str(number): line for number, line in enumerate(gates(true))}
+        lines = draw_gates(true)
         people = sum(len(find_crossings(true, line)) for line in lines.values())
         met = meetings(true)
         for seed, (missed, jitter) in enumerate([(0.05, 0.1), (0.1, 0.2), (0.2, 0.3)] * 2):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from walkers import straight, walk
 
-from benchmarks.by_rule import gates
+from retailkit.datasets.by_rule import draw_gates
 from retailkit.datasets.recordings import read_recordings
 from retailkit.simulate.camera import degrade_tracks, meetings
 from retailkit.store.visits import check_tracks, find_crossings, smooth_tracks, stitch_tracks
@@ -92,7 +92,7 @@ def test_identities_seen_once_and_no_hysteresis_are_both_worse(recordings):
     """What the counters in use do wrong, on real ways that a camera has spoilt: errors summed over scenes."""
     ours = once = bare = 0
     for scene in recordings:
-        lines = gates(scene.tracks)
+        lines = list(draw_gates(scene.tracks).values())
         truth = sum(len(find_crossings(scene.tracks, line)) for line in lines)
         for seed in range(1, 4):
             seen = degrade_tracks(scene.tracks, missed=0.1, jitter=0.2, seed=seed)
@@ -108,7 +108,7 @@ def test_identities_seen_once_and_no_hysteresis_are_both_worse(recordings):
 def test_spoilt_copies_of_each_scene_are_counted_without_bias(recordings, missed, jitter):
     for scene in recordings:
         tracks, _ = check_tracks(scene.tracks)
-        lines = gates(tracks)
+        lines = list(draw_gates(tracks).values())
         truth = sum(len(find_crossings(tracks, line)) for line in lines)
         spoil = partial(degrade_tracks, tracks, missed=missed, jitter=jitter, met=meetings(tracks))
         counts = [_count(spoil(seed=seed), lines) for seed in range(25)]

@@ -164,7 +164,7 @@ def test_days_go_to_files_and_come_back(tmp_path, workers):
 
 
 def test_one_that_fails_costs_the_others_nothing(tmp_path):
-    half = {"here": LAYOUT, "ends": LAYOUT, "fails": LAYOUT, "short": LAYOUT, "odd": LAYOUT}
+    drawn = {"here": LAYOUT, "ends": LAYOUT, "fails": LAYOUT, "short": LAYOUT, "odd": LAYOUT}
     days = [
         ("here", 1, shop(3)),
         ("ends", 1, die),
@@ -175,7 +175,7 @@ def test_one_that_fails_costs_the_others_nothing(tmp_path):
         ("here", 1, shop(4)),
         ("here", 2, shop(2)),
     ]
-    told = summarise_days(days, half, tmp_path, workers=2, progress=False)
+    told = summarise_days(days, drawn, tmp_path, workers=2, progress=False)
     problems = {(row.store, row.day, row.points): row.problem for row in told.itertuples()}
     good = {key for key, problem in problems.items() if problem == ""}
     assert {key[:2] for key in good} == {("here", 1), ("here", 2)} and len(told) == len(days)

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.by_rule import boxes, gates
 from benchmarks.store_days import check_same, contests, draw, see
+from retailkit.datasets.by_rule import draw_boxes, draw_gates
 from retailkit.datasets.recordings import read_recordings
 from retailkit.simulate.visits import simulate_store_day
 from retailkit.store.visits.layout import Layout
@@ -42,9 +42,9 @@ def test_real_ways_are_told_alike(missed, jitter):
         pytest.skip("real data is absent: set RETAILKIT_DATA to its folder")
     scene = next(scene for name in ("tracks_ucy", "tracks_eth") for scene in read_recordings(name) if len(scene.tracks))
     tracks = scene.tracks[["visit", "time", "x", "y"]]
-    zones = boxes(tracks)
-    names = list(zones)
-    layout = Layout(lines={"gate": gates(tracks)[1]}, zones=zones, queue=names[0], service=names[1:])
+    gate, zones = draw_gates(tracks)["gate 2"], draw_boxes(tracks)
+    queue, *service = zones
+    layout = Layout(lines={"gate": gate}, zones=zones, queue=queue, service=service)
     street = ["occupancy"]  # a street is not empty in the morning
     sizes = compare(see(tracks, missed, jitter, seed=1), layout, without=street)
     assert sizes["zone visits"] > 100 and sizes["groups"] > 50

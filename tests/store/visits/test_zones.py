@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from walkers import straight, walk
 
-from benchmarks.by_rule import boxes
 from benchmarks.zone_truth import match, true_zone_visits, with_person
+from retailkit.datasets.by_rule import draw_boxes
 from retailkit.datasets.recordings import read_recordings
 from retailkit.simulate.camera import degrade_tracks, meetings
 from retailkit.store.visits.cleaning import clean_tracks
@@ -246,7 +246,7 @@ def dwell_errors(tracks: pd.DataFrame, missed: float, jitter: float, seeds: rang
     found was told as 0 s.
     """
     tracks, _ = check_tracks(tracks)
-    zones, met = boxes(tracks), meetings(tracks)
+    zones, met = draw_boxes(tracks), meetings(tracks)
     truth = true_zone_visits(tracks, zones, bridged=2.0)
     truth = truth[truth["whole"]].assign(real=(truth["depth"] >= 0.3) | (truth["dwell"] >= 2.0))
     rows = []
