@@ -86,13 +86,8 @@ def by_visit(frame: pd.DataFrame) -> pd.DataFrame:
 def take_rows(frame: pd.DataFrame, rows: NDArray[np.intp] | list[slice]) -> pd.DataFrame:
     """Take rows (from 0 up) in any order, or stretches of them one after the other: as ``iloc``, in half the time."""
     columns = {number: _taken(frame.iloc[:, number].array, rows) for number in range(frame.shape[1])}
-    plain = (
-        isinstance(rows, np.ndarray)
-        and isinstance(frame.index, pd.RangeIndex)
-        and frame.index.start == 0
-        and frame.index.step == 1
-    )
-    index = rows if plain else _taken(frame.index.to_numpy(), rows)
+    counted = isinstance(rows, np.ndarray) and frame.index.equals(pd.RangeIndex(len(frame)))
+    index = rows if counted else _taken(frame.index.to_numpy(), rows)
     taken = pd.DataFrame(columns, index=index, copy=False)
     return taken.set_axis(frame.columns, axis=1)
 
