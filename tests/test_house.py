@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 
 import numpy
+import pandas
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "retailkit"
@@ -134,5 +135,6 @@ def test_back_rooms_have_no_examples():
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.stem)
 def test_examples_in_docstrings_are_true(path):
     name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-    with numpy.printoptions(formatter={}, linewidth=75):  # ultralytics sets others when it is imported
+    # ultralytics and a page's run set others, for the whole process
+    with numpy.printoptions(formatter={}, linewidth=75), pandas.option_context("display.float_format", None):
         assert doctest.testmod(importlib.import_module(name)).failed == 0
