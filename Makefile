@@ -21,6 +21,7 @@ ui: .venv/ready               ## MLflow's pages on this machine only
 bench: .venv/ready            ## ratios against named peers, on an otherwise idle machine; the last four need RETAILKIT_DATA
 	$(BIN)/python -m benchmarks.notebook_sweep
 	$(BIN)/python -m benchmarks.store_days --stores 40
+	$(BIN)/python -m benchmarks.camera_days
 	$(BIN)/python -m benchmarks.shelf_detector
 	$(BIN)/python -m benchmarks.customer_detector
 	$(BIN)/python -m benchmarks.trackers

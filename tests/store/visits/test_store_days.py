@@ -4,34 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.zone_truth import match, with_person
+from benchmarks.camera_days import DESKS, compare_days, day_of, one_day, told_of, zones_of
+from benchmarks.zone_truth import match
 from retailkit.lab.intervals import Estimate, coverage
-from retailkit.simulate.visits import Habits, StoreDay, simulate_store_day
-from retailkit.store.visits.cleaning import clean_tracks
-from retailkit.store.visits.dwell import dwell_times
-from retailkit.store.visits.queues import describe_queue, find_queue
-from retailkit.store.visits.tracks import check_tracks
-from retailkit.store.visits.zones import find_zone_visits
-
-DESKS = ["checkout 1", "checkout 2"]
-
-
-def day_of(seed: int, shoppers: float = 150, hours: float = 3) -> StoreDay:
-    """Draw a day with service slow enough for lines."""
-    habits = Habits(service=100)
-    return simulate_store_day(
-        seed=(41, seed), shoppers=shoppers, hours=hours, recording=(0, hours + 0.5), habits=habits
-    )
-
-
-def zones_of(day: StoreDay, observed: int | None, missed: float = 0.1, jitter: float = 0.2) -> pd.DataFrame:
-    """Visits to zones with their true person, from true tracks, or from those that cameras see under a seed."""
-    if observed is None:
-        found = find_zone_visits(day.tracks, day.plan.zones)
-        return found.assign(person=found["visit"])
-    seen = day.observe(missed=missed, jitter=jitter, seed=observed).tracks
-    tracks = clean_tracks(check_tracks(seen)[0])
-    return with_person(find_zone_visits(tracks, day.plan.zones), tracks)
+from retailkit.simulate.visits import StoreDay
+from retailkit.store.visits.queues import find_queue
 
 
 def truth_of(day: StoreDay, longer: float = 0.0) -> pd.DataFrame:
@@ -57,15 +34,6 @@ def test_long_dwell_is_told_better_than_by_a_guess(missed, jitter):
     found = match(zones_of(day, 1, missed, jitter), truth)
     error = (found["dwell_seen"] - found["dwell"]).abs().fillna(found["dwell"])
     assert error.median() <= 0.5 * (truth["dwell"] - truth["dwell"].median()).abs().median()
-
-
-def shelves(zone_visits: pd.DataFrame) -> pd.DataFrame:
-    return zone_visits[zone_visits["zone"].str.startswith("shelf")].assign(zone="shelves")
-
-
-def told_of(stays: pd.DataFrame, queue: pd.DataFrame, groups) -> pd.DataFrame:
-    columns = ["quantity", "value", "low", "high"]
-    return pd.concat([dwell_times(shelves(stays), groups, horizon=120)[columns], describe_queue(queue)[columns]])
 
 
 @pytest.mark.slow
@@ -107,17 +75,14 @@ def test_days_as_they_are_and_as_cameras_see_them():
             assert abs(bias) < ALLOWED[name][quantity]
 
 
-def as_defined(stays: pd.DataFrame) -> pd.DataFrame:
-    """True stays under the definitions of `find_zone_visits`: who is back within 2 s has not left, a graze is none."""
-    stays = stays.sort_values(["visit", "zone", "enter"], kind="stable")
-    before = stays.groupby(["visit", "zone"])["leave"].shift()
-    number = (~(stays["enter"] - before < 2.0)).cumsum()
-    whole = stays.groupby(number.to_numpy()).agg(
-        visit=("visit", "first"), zone=("zone", "first"), enter=("enter", "min"), leave=("leave", "max"),
-        stopped=("stopped", "any"), depth=("depth", "max"), censored=("censored", "last"),
-    ).assign(dwell=lambda rows: rows["leave"] - rows["enter"])  # fmt: skip
-    whole = whole[(whole["depth"] >= 0.3) | (whole["dwell"] >= 2.0)]
-    return whole.assign(again=whole.groupby(["visit", "zone"]).cumcount())
+def test_long_days_are_made_of_short_ones_and_parties_of_their_visits():
+    day = one_day(0, observed=True)
+    visits = set(day["stays"]["visit"])
+    assert {visit for party in day["groups"] for visit in party} <= visits and len(day["groups"]) > 5
+    assert (day["stays"]["person"].nunique() > 30) and set(day["true stays"]["visit"]) & visits
+    told = compare_days(observed=False, days=8, samples=2).set_index("quantity")
+    assert told["truth"].gt(0).all() and told["samples"].eq(2).all()
+    assert told.loc["share abandoned", "bias"] == pytest.approx(0, abs=1e-9), "all days are every day"
 
 
 @pytest.mark.slow
@@ -127,35 +92,9 @@ def test_intervals_of_a_day_hold_what_all_days_say():
     Between rows 0.4 s apart one in a hundred stays is a little too shallow to count: short ones, so dwell looks longer.
     Who returns does so for a moment, more often than not: that share is 8 % too low, printed and not asserted.
     """
-    found, queues, truths, groups = [], [], [], []
-    for seed in range(240):
-        day = day_of(seed, shoppers=75, hours=1.5)
-        shift = 10_000 * seed
-        shoppers = day.visitors["visit"][day.visitors["kind"] == "shopper"]
-        seen = zones_of(day, None)
-        queue = find_queue(seen, "queue", DESKS)
-        queues.append(queue.assign(spell=queue["spell"] + shift))
-        found.append(seen[seen["visit"].isin(shoppers)].assign(visit=lambda rows, shift=shift: rows["visit"] + shift))
-        groups.append([tuple(int(visit) + shift for visit in party) for party in day.groups])
-        true = as_defined(day.zone_visits[day.zone_visits["visit"].isin(shoppers)])
-        truths.append(true.assign(visit=true["visit"] + shift))
-    everybody = pd.concat([day.assign(spell=number) for number, day in enumerate(queues)])
-    truth = told_of(pd.concat(truths), everybody, ()).set_index("quantity")["value"]
-    rng, told = np.random.default_rng(0), []
-    for _ in range(500):
-        days = rng.choice(240, 8, replace=False)
-        stays, queue = (pd.concat([frames[day] for day in days], ignore_index=True) for frames in (found, queues))
-        told.append(told_of(stays, queue, [party for day in days for party in groups[day]]))
-    off = {}
-    for quantity, days in pd.concat(told).groupby("quantity"):
-        share, width = coverage([Estimate(*row) for row in days[["value", "low", "high"]].to_numpy()], truth[quantity])
-        bias = days["value"].mean() / truth[quantity] - 1
-        print(f"{quantity} {truth[quantity]:.3f}: bias {bias:+.1%}, held by {share} of 500, median width {width:.3f}")
-        if quantity == "share returned":
-            continue
-        if abs(bias) > 0.03 or not 0.9 <= share.value <= 0.98 or share.high < 0.92:
-            off[quantity] = (bias, str(share))
-    assert off == {}
+    told = compare_days(observed=False).set_index("quantity").drop("share returned")
+    assert told["bias"].abs().max() <= 0.03
+    assert told["held"].between(0.90, 0.98).all() and (told["held_high"] >= 0.92).all()
 
 
 # Cameras lose short passes (dwell and stops look longer, more frequent), and exchange people near the line.
