@@ -25,6 +25,7 @@ _HOMES = {
     "mean_score": "retailkit.store.score",
     "list_notebooks": "retailkit.lab.source",
     "read_estimates": "retailkit.lab.records",
+    "rectify": "retailkit.lab.rectified",
     "sweep": "retailkit.lab.sweep",
     "compare_runs": "retailkit.lab.compare",
 }

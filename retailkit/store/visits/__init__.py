@@ -50,6 +50,7 @@ from retailkit.store.visits.stitching import stitch_tracks
 from retailkit.store.visits.tracks import check_tracks
 from retailkit.store.visits.untangling import camera_error, untangle_tracks
 from retailkit.store.visits.visitors import count_visitors, first_seen, learn_visitors, visitor_table
+from retailkit.store.visits.watched import correct_watched, watched_stays
 from retailkit.store.visits.window_study import study_windows
 from retailkit.store.visits.windows import draw_window, find_window
 from retailkit.store.visits.zones import check_zones, find_zone_visits
@@ -66,6 +67,7 @@ __all__ = [
     "clean_tracks",
     "common_paths",
     "compare_looks",
+    "correct_watched",
     "count_crossings",
     "count_visitors",
     "describe_cleaning",
@@ -115,5 +117,6 @@ __all__ = [
     "untangle_tracks",
     "visitor_table",
     "watch_hands",
+    "watched_stays",
     "zone_flow",
 ]

@@ -30,8 +30,8 @@ def clean_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
         The same rows by visit and time, with new visit, x and y; `piece` is the visit that the tracker said.
     """
     whole = untangle_tracks(stitch_tracks(tracks))
-    stands, still = _hold_still(whole)
-    smooth = smooth_tracks(whole, where=~stands)
+    stands, still, jitter = _hold_still(whole)
+    smooth = smooth_tracks(whole, window_for(jitter), where=~stands)
     return smooth.assign(**{name: np.where(stands, still[name], smooth[name]) for name in still})
 
 
@@ -56,8 +56,19 @@ def describe_cleaning(raw: pd.DataFrame, clean: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(facts, columns=["what", "before", "after"])
 
 
-def _hold_still(raw: pd.DataFrame) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
+def window_for(jitter: float) -> float:
+    """Seconds over which somebody who walks is smoothed: the more, the more a camera jitters.
+
+    What a longer window takes of the jitter it adds by cutting corners; both are least together where the window grows
+    as jitter to the power of 2/5 (Fan & Gijbels 1996, section 3.2). `jitter` is that of a beat, in metres.
+    """
+    return 1.7 * (jitter / 0.3) ** 0.4
+
+
+def _hold_still(raw: pd.DataFrame) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]], float]:
     """Who stands at which row, and where: a line over `STILL` seconds, if it fits as well as jitter allows.
+
+    Gives the jitter of beats (metres), too.
 
     Jitter makes somebody who stands near a line or an edge cross it again and again. The window grows where a longer
     one does not contradict the data (after Goldenshluger & Nemirovski 1997).
@@ -80,7 +91,7 @@ def _hold_still(raw: pd.DataFrame) -> tuple[NDArray[np.bool_], dict[str, NDArray
         away = time[here] - then[start:high][beat]
         for places, (place, slope) in zip(still.values(), lines, strict=True):
             places[here] = place[core][beat] + slope[core][beat] * away
-    return stands, still
+    return stands, still, jitter
 
 
 def _long_lines(

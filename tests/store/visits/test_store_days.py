@@ -97,6 +97,16 @@ def test_intervals_of_a_day_hold_what_all_days_say():
     assert told["held"].between(0.90, 0.98).all() and (told["held_high"] >= 0.92).all()
 
 
+@pytest.mark.slow
+def test_labels_put_right_what_cameras_make_of_days():
+    """100 days of 12 hours as cameras see them, with 6 hours labelled each: 96 short days against all together."""
+    told = compare_days(observed=True, days=96, samples=100, labelled=4).set_index(["told", "quantity"])
+    print(told.round(3))
+    assert told.loc[("as seen", "share abandoned"), "bias"] > 0.25, "exchanged people seem to give up"
+    corrected = told.loc["corrected"]
+    assert corrected["bias"].abs().max() < 0.06 and (corrected["held_high"] > 0.92).all()
+
+
 # Cameras lose short passes (dwell and stops look longer, more frequent), and exchange people near the line.
 ALLOWED = {
     "true tracks": {"mean dwell": 0.4, "median dwell": 0.4, "share stopped": 0.02, "share returned": 0.02,
