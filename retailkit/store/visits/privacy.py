@@ -120,7 +120,7 @@ def suppress(
     codes = [frame.groupby(by, sort=False, dropna=False).ngroup().to_numpy() if by else np.zeros(len(frame), np.intp)
              for by in groups]  # fmt: skip
     hidden, left_out = _protect(frame[count].fillna(0).to_numpy(float), few, codes, least)
-    numbers = [name for name in frame.select_dtypes("number") if name not in named]
+    numbers = [name for name in frame.select_dtypes("number") if name not in named] if hidden.any() else []
     shown = frame.copy()
     for name in numbers:
         shown[name] = shown[name].astype(float).mask(hidden)
