@@ -81,7 +81,7 @@ def rectify(
     It holds as far as the labelled stretch is like the rest: the same camera, the same light, the same crowd.
     """
     told = describe(seen).reset_index(drop=True)
-    names = [column for column in told if column not in _FIGURES]
+    names = [str(column) for column in told if column not in _FIGURES]
     keys, blocks, shares = pd.MultiIndex.from_frame(told[names]), _blocks(labelled, truth, by), _are_shares(told)
 
     def shift(without: object = None) -> NDArray[np.float64]:

@@ -64,7 +64,9 @@ def correct_watched(
     """
     start = next((name for name in _STARTS if name in found and name in noted), None)
     if start is None:
-        raise ValueError(f"found and noted have none of {', '.join(_STARTS)} in common; found has {', '.join(found)}")
+        raise ValueError(
+            f"found and noted have none of {', '.join(_STARTS)} in common; found has {', '.join(map(str, found))}"
+        )
     early, noted = found[found[start] <= until], noted[noted[start] <= until]
     begin = min(early[start].min(), noted[start].min())
     edges = np.linspace(begin, until, blocks + 1)[1:-1] if len(early) and len(noted) else np.empty(0)
