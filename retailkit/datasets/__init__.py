@@ -43,6 +43,8 @@ OPENED_BY = {
     "tracks": "retailkit.datasets.recordings.read_recordings reads it",
     "video": "its files are films, to be opened by their paths below `find(name)`",
     "choices": "retailkit.datasets.choices.read_choices reads it",
+    "reads": "retailkit.datasets.tagged_people and retailkit.datasets.fixture_walks read such sets",
+    "receipts": "retailkit.datasets.checkouts.read_checkouts reads it",
 }
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from retailkit.lab import project
 
-KINDS = ("yolo", "simulated", "tracks", "video", "choices")
+KINDS = ("yolo", "simulated", "tracks", "video", "choices", "reads", "receipts")
 SIMULATORS = "retailkit.simulate."  # a card must not be able to import and run anything else
 _REQUIRED = ("name", "title", "kind", "source", "licence", "shareable")
 _PHOTOGRAPHS = ("yolo", "simulated")
@@ -32,8 +32,9 @@ class Card:
     name, title : str
         The name that `load` takes, and a line for people.
     kind : str
-        ``yolo`` (folders ``images`` and ``labels``), ``simulated``, ``tracks`` (people who walk), ``video`` or
-        ``choices`` (a table of what could be had and what was taken).
+        ``yolo`` (folders ``images`` and ``labels``), ``simulated``, ``tracks`` (people who walk), ``video``,
+        ``choices`` (a table of what could be had and what was taken), ``reads`` (what a reader heard of tags) or
+        ``receipts`` (who took what in a store, and what was charged).
     names : tuple of str
         Class names; class 0 of a label file is the first. Of photographs only.
     source, licence : str

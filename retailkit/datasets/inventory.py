@@ -1,4 +1,4 @@
-"""What is in a folder that holds no photographs with boxes: recordings of people who walk, and films."""
+"""What is in a folder that holds no photographs with boxes: recordings of people who walk, films, and tables."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from retailkit.datasets.recordings import Recording, read_recordings
 
 TEXTS = frozenset({".txt", ".vsp", ".json"})  # pictures beside the tracks and plans made from them do not count
 FILMS = frozenset({".gif", ".mp4", ".avi", ".mov", ".mkv"})
+READS, RECEIPTS = frozenset({".txt", ".csv", ".npy"}), frozenset({".json", ".md"})
+_KINDS = {"tracks": TEXTS, "video": FILMS, "reads": READS, "receipts": RECEIPTS}
 
 
 def describe(card: Card, folder: Path) -> str:
-    """Say what a folder of tracks or films holds, as text to print; nothing is written.
+    """Say what a folder of tracks, films or tables holds, as text to print; nothing is written.
 
     Raises
     ------
     DataError
         Of tracks: nothing to read, or a file that is not what it should be; the message names file and line.
     """
-    kinds = TEXTS if card.kind == "tracks" else FILMS
-    found = digest(folder, kinds)
-    table = _recordings(folder) if card.kind == "tracks" else _films(folder)
+    found = digest(folder, _KINDS[card.kind])
+    table = {"tracks": _recordings, "video": _films}.get(card.kind, _files)(folder)
     facts = {"folder": folder, "licence": card.licence, card.kind: len(table), "digest": found}
     lines = [f"{key:24}{value}" for key, value in facts.items()]
     if card.digest and card.digest != found:
@@ -52,6 +53,13 @@ def _facts(scene: Recording) -> dict[str, object]:
         "set aside": len(scene.quarantine),
         "metres": scene.calibration,
     }
+
+
+def _files(folder: Path) -> pd.DataFrame:
+    """Tables of tag reads and receipts: each is read by a verb of its own, and told here by name and size."""
+    paths = [path for path in walk(folder) if path.suffix.lower() in READS | RECEIPTS]
+    rows = [(path.relative_to(folder).as_posix(), path.stat().st_size / 1e6) for path in paths]
+    return pd.DataFrame(rows, columns=["file", "megabytes"]).round({"megabytes": 2})
 
 
 def _films(folder: Path) -> pd.DataFrame:
