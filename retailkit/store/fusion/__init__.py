@@ -1,0 +1,1 @@
+"""Who took what: sensors of a store without cashiers, brought together."""

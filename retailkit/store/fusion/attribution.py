@@ -1,0 +1,57 @@
+"""What every method gives: who left with what, how surely, and by which acts."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+BELIEFS = ["item", "product", "shopper", "probability"]
+EVENTS = ["time", "kind", "cell", "product", "item", "shopper", "probability"]
+RECEIPTS = ["shopper", "product", "quantity"]
+
+
+class Attribution(NamedTuple):
+    """Who took what, as one method tells it.
+
+    Attributes
+    ----------
+    beliefs : DataFrame
+        item (the tag's code, or ``seen N`` for a thing of which no tag was heard), product, shopper, probability (that
+        this shopper left with it). The sum over shoppers is at most 1: the rest is that nobody did.
+    events : DataFrame
+        time (seconds, the cameras' clock), kind (take, return), cell, product, item, shopper, probability.
+    receipts : DataFrame
+        shopper, product, quantity.
+    """
+
+    beliefs: pd.DataFrame
+    events: pd.DataFrame
+    receipts: pd.DataFrame
+
+
+def charge_most_probable(beliefs: pd.DataFrame, least: float = 0.5) -> pd.DataFrame:
+    """Write receipts: each item to its most probable shopper, if that is more probable than `least`.
+
+    >>> beliefs = pd.DataFrame({"item": ["a", "a", "b"], "product": "tea", "shopper": [1, 2, 2],
+    ...                         "probability": [0.7, 0.2, 0.4]})
+    >>> charge_most_probable(beliefs).to_dict("records")
+    [{'shopper': 1, 'product': 'tea', 'quantity': 1}]
+
+    Parameters
+    ----------
+    beliefs : DataFrame with item, product, shopper, probability
+    least : float, 0 to 1
+
+    Returns
+    -------
+    DataFrame
+        shopper, product, quantity.
+    """
+    ordered = beliefs.sort_values("probability", ascending=False, kind="stable").drop_duplicates("item")
+    sold = ordered[ordered["probability"] > least]
+    return sold.groupby(["shopper", "product"], as_index=False).size().rename(columns={"size": "quantity"})
+
+
+def attribute(beliefs: pd.DataFrame, events: pd.DataFrame | None = None, least: float = 0.5) -> Attribution:
+    """Put beliefs and acts together with the receipts that follow from them."""
+    acts = pd.DataFrame(columns=EVENTS) if events is None else events[EVENTS].reset_index(drop=True)
+    return Attribution(beliefs[BELIEFS].reset_index(drop=True), acts, charge_most_probable(beliefs, least))
