@@ -56,6 +56,8 @@ class Setting:
         Each device's clock is off by up to this much (uniform).
     moved : float, 0 to 1
         Share of cells whose product is another than the planogram says.
+    unrecognised : float, 0 to 1
+        Share of shoppers whose face the door does not know when they leave; coming in, it opens to known ones only.
     """
 
     shoppers: float = 40.0
@@ -75,6 +77,7 @@ class Setting:
     skew: float = 0.3
     drift: float = 20.0
     moved: float = 0.0
+    unrecognised: float = 0.1
 
 
 class Knowledge(NamedTuple):
@@ -90,8 +93,8 @@ class Knowledge(NamedTuple):
         antenna, reader, x, y, z (metres), front_x, front_y, front_z.
     zones, doors : dict
         Names to corners, and to two points, metres.
-    entries : DataFrame
-        time (seconds), shopper, x, y (metres): who was recognised when passing the door's line inwards.
+    entries, exits : DataFrame
+        time (seconds), shopper, x, y (metres): who was recognised when passing the door's line inwards, and outwards.
     """
 
     planogram: pd.DataFrame
@@ -100,6 +103,7 @@ class Knowledge(NamedTuple):
     zones: Mapping[str, Any]
     doors: Mapping[str, Any]
     entries: pd.DataFrame
+    exits: pd.DataFrame
 
 
 class Truth(NamedTuple):
@@ -250,13 +254,21 @@ def _know(
     planogram.loc[wrong, "product"] = planogram["product"].to_numpy()[np.roll(wrong, 1)]
     gtin = [gtin_of(number) for number in range(len(goods.products))]
     products = goods.products.assign(gtin=pd.array(gtin, dtype="str"))[["product", "gtin", "price", "weight"]]
-    inwards = day.crossings[day.crossings["direction"] == "in"].drop_duplicates("visit")
-    time, off = _by(clocks, "cameras", inwards["time"].to_numpy()), rng.normal(0, _ENTRY, (len(inwards), 2))
-    entries = inwards[["x", "y"]].add(off).assign(time=time, shopper=inwards["visit"])
-    entries = entries[["time", "shopper", "x", "y"]].sort_values("time", ignore_index=True)
-    return Knowledge(
-        planogram, products, antennas, plan.zones, plan.doors, entries.sort_values("time", ignore_index=True)
-    )
+    entries = _recognise(day, "in", "first", 0.0, clocks, rng)
+    exits = _recognise(day, "out", "last", setting.unrecognised, clocks, rng)
+    return Knowledge(planogram, products, antennas, plan.zones, plan.doors, entries, exits)
+
+
+def _recognise(
+    day: StoreDay, direction: str, which: str, missed: float, clocks: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Faces at the door: who passed its line when, and about where."""
+    passed = day.crossings[day.crossings["direction"] == direction].sort_values("time")
+    passed = passed.drop_duplicates("visit", keep="first" if which == "first" else "last")
+    passed = passed[rng.random(len(passed)) >= missed]
+    place = passed[["x", "y"]].add(rng.normal(0, _ENTRY, (len(passed), 2)))
+    time = _by(clocks, "cameras", passed["time"].to_numpy())
+    return place.assign(time=time, shopper=passed["visit"])[["time", "shopper", "x", "y"]].reset_index(drop=True)
 
 
 def _receipts(day: StoreDay, goods: Goods) -> pd.DataFrame:

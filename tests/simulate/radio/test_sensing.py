@@ -9,7 +9,7 @@ from retailkit.simulate.radio import SETTINGS, TUNING, Habit, Setting, sense_day
 from retailkit.simulate.radio.presets import digest
 from retailkit.store.rfid import check_reads, decode_epcs
 
-FROZEN = "d3eb1f11817e946660f8605366e6b5e399d60d25c07d75d6766004f19ce69a6a"
+FROZEN = "fdb4a4a3ff9b441168012d88850adf3429352952e58670d4b5f00056be0cdd59"
 SMALL = Setting(
     shoppers=12.0, hours=0.1, aisles=2, cells=5, cameras={"hand_false": 0.1}, skew=5.0, drift=100.0, ghosts=60.0
 )
@@ -48,6 +48,8 @@ def test_ghosts_are_nobody_and_entries_are_shoppers(day):
     assert len(ghosts) > 2 and not any(-1 in names and len(names) > 1 for names in people)
     entered = day.truth.day.crossings.query("direction == 'in'")
     assert set(day.store.entries["shopper"]) == set(entered["visit"])
+    left = day.truth.day.crossings.query("direction == 'out'")
+    assert set(day.store.exits["shopper"]) <= set(left["visit"]) and day.store.exits["shopper"].is_unique
     assert list(day.tracks) == ["visit", "time", "x", "y"], "no truth among what a method sees"
 
 
