@@ -18,8 +18,8 @@ from retailkit.simulate.radio.reading import Answers, Radio, hear
 # 0.9 to 1.5 s (rfid_detego); a turn every 12 ms in which a worn tag
 # answers two times of five, and the usual 50 channels of 0.2 s (rfid_kinect).
 HANDHELD = Air(
-    success=13.5e-3, empty=0.7e-3, collision=2.0e-3, dwell=0.5, pause=0.002, power=17.0, beam=150.0, quantum=1.0, hop=0.2,
-    stamp=4e-3,
+    success=13.5e-3, empty=0.7e-3, collision=2.0e-3, dwell=0.5, pause=0.002, power=17.0, beam=150.0, quantum=1.0,
+    hop=0.2, stamp=4e-3,
 )  # fmt: skip
 FIXED = Air(
     success=4e-3, empty=0.3e-3, collision=0.9e-3, dwell=0.2, pause=0.008, power=19.0, hop=0.2,

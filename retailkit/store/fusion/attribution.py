@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 BELIEFS = ["item", "product", "shopper", "probability"]
@@ -51,7 +52,33 @@ def charge_most_probable(beliefs: pd.DataFrame, least: float = 0.5) -> pd.DataFr
     return sold.groupby(["shopper", "product"], as_index=False).size().rename(columns={"size": "quantity"})
 
 
-def attribute(beliefs: pd.DataFrame, events: pd.DataFrame | None = None, least: float = 0.5) -> Attribution:
-    """Put beliefs and acts together with the receipts that follow from them."""
+def charge_expected(beliefs: pd.DataFrame) -> pd.DataFrame:
+    """Write receipts: of each product as many as a shopper is expected to have, rounded.
+
+    Which of eight equal tins somebody took need not be known to charge for one.
+
+    >>> beliefs = pd.DataFrame({"item": list("abc"), "product": "tea", "shopper": 1, "probability": [0.3, 0.3, 0.2]})
+    >>> charge_expected(beliefs).to_dict("records")
+    [{'shopper': 1, 'product': 'tea', 'quantity': 1}]
+
+    Parameters
+    ----------
+    beliefs : DataFrame with item, product, shopper, probability
+
+    Returns
+    -------
+    DataFrame
+        shopper, product, quantity.
+    """
+    expected = beliefs.groupby(["shopper", "product"], as_index=False)["probability"].sum()
+    expected["quantity"] = np.floor(expected["probability"] + 0.5).astype(int)
+    return expected.loc[expected["quantity"] > 0, RECEIPTS].reset_index(drop=True)
+
+
+def attribute(
+    beliefs: pd.DataFrame, events: pd.DataFrame | None = None, receipts: pd.DataFrame | None = None
+) -> Attribution:
+    """Put beliefs and acts together with receipts, by default those of `charge_most_probable`."""
     acts = pd.DataFrame(columns=EVENTS) if events is None else events[EVENTS].reset_index(drop=True)
-    return Attribution(beliefs[BELIEFS].reset_index(drop=True), acts, charge_most_probable(beliefs, least))
+    charged = charge_most_probable(beliefs) if receipts is None else receipts
+    return Attribution(beliefs[BELIEFS].reset_index(drop=True), acts, charged)

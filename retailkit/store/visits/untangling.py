@@ -91,11 +91,35 @@ def untangle_tracks(tracks: pd.DataFrame, near: float = 0.9, sure: float = 3.0) 
     DataFrame
         The same rows by visit and time, some of a visit now under another's key.
     """
-    rows = beat_rows(tracks)
-    beats = take_beats(tracks, rows)
+    meetings = _find(tracks, near, sure)
+    return _exchange(tracks, meetings[["one", "other", "time"]])
+
+
+def find_meetings(tracks: pd.DataFrame, near: float = 0.9) -> pd.DataFrame:
+    """List when two came near each other, and how much their motion speaks for exchanged keys.
+
+    Parameters
+    ----------
+    tracks : DataFrame with visit, time (seconds), x, y (metres)
+        As `untangle_tracks` takes it.
+    near : float, metres
+
+    Returns
+    -------
+    DataFrame
+        A row for each meeting, by time: one, other (visits), time (seconds, of the moment that speaks most for an
+        exchange), gain (log-likelihood that they were exchanged then, over that they were not). Who meets somebody
+        whose track begins or ends just there gives no evidence, and no row.
+    """
+    found = _find(tracks, near, -np.inf)
+    keys = tracks["visit"].array[first_rows(tracks["visit"])]
+    return found.assign(one=keys.take(found["one"].to_numpy()), other=keys.take(found["other"].to_numpy()))
+
+
+def _find(tracks: pd.DataFrame, near: float, sure: float) -> pd.DataFrame:
+    beats = take_beats(tracks, beat_rows(tracks))
     one, other = close_pairs(beats, near)
-    gain = _gain(beats, camera_error(beats), one, other)
-    return _exchange(tracks, _strongest(beats, one, other, gain, sure))
+    return _strongest(beats, one, other, _gain(beats, camera_error(beats), one, other), sure)
 
 
 def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -152,7 +176,7 @@ def _next(tracks: pd.DataFrame, rows: NDArray[np.intp], step: float, at: NDArray
 def _strongest(
     tracks: pd.DataFrame, one: NDArray[np.intp], other: NDArray[np.intp], gain: NDArray[np.float64], sure: float
 ) -> pd.DataFrame:
-    """The best beat of each meeting that speaks for an exchange: one, other (numbers of visits), time (of its end)."""
+    """The best beat of each meeting that speaks for an exchange: numbers of both visits, time (of its end), gain."""
     first = first_rows(tracks["visit"])
     ends = (beat_of(tracks["time"].to_numpy(float)[one]) + 1 - 1e-6) * BEAT
     one_visit, other_visit = (np.searchsorted(first, rows, side="right") - 1 for rows in (one, other))
@@ -161,7 +185,7 @@ def _strongest(
     fresh = found.groupby(["one", "other"])["time"].diff().fillna(np.inf) > 2.5 * BEAT
     found = found.assign(meeting=fresh.cumsum())[found["gain"] > sure]
     best = found.loc[found.groupby("meeting")["gain"].idxmax()]
-    return best.sort_values("time", kind="stable")[["one", "other", "time"]]
+    return best.sort_values("time", kind="stable", ignore_index=True)[["one", "other", "time", "gain"]]
 
 
 def _exchange(tracks: pd.DataFrame, meetings: pd.DataFrame) -> pd.DataFrame:

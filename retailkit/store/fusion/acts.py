@@ -1,0 +1,158 @@
+"""Acts at shelves: what plates weighed and what cameras saw of hands, brought together.
+
+A plate knows where and how much, and not who. A camera knows who, and roughly where. An act is what both tell of one
+hand: when, in which cell, whether something was taken or put back, which product it may be, and who it may have been.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from retailkit.store.fusion.sensors import Scene
+
+_APART = 1.2  # metres between the cell that a camera names and the one that a plate does
+_LATE = 2.0  # seconds between both, after their clocks are set to each other
+_NOISE, _OWN = 3.0, 0.012  # grams of a plate's noise, and share of a weight by which pieces differ
+_SEEN = 0.35  # that an act is real which only a camera saw: plates miss few, cameras make some up
+_REACH = 0.55  # metres: the farther somebody stands from a cell, the less likely was it them
+_ANYBODY = 0.02  # weight of those who are farther, so that nobody is ruled out
+_RIGHT_HAND = 0.93  # that a hand seen is that of the track it was seen with
+_SEARCH = 8.0  # seconds by which clocks may be off
+
+
+class Acts(NamedTuple):
+    """Acts at shelves, in time of the cameras' clock.
+
+    Attributes
+    ----------
+    table : DataFrame
+        act (its number), time, cell, sign (-1 taken, 1 put back), pieces, real (probability that it happened), hand
+        (row of the scene's hands, -1 where none was seen), grams (nan where no plate told).
+    products : array (acts, products)
+        Probability of each product, in the order of the store's products.
+    tracks : array (acts, pieces of tracks)
+        Probability that it was the person of each piece of a track.
+    """
+
+    table: pd.DataFrame
+    products: NDArray[np.float64]
+    tracks: NDArray[np.float64]
+
+
+def find_acts(scene: Scene, plates: bool = True) -> Acts:
+    """Bring plates and hands together.
+
+    Parameters
+    ----------
+    scene : Scene
+    plates : bool
+        Whether there are any; without them acts are what cameras saw.
+
+    Returns
+    -------
+    Acts
+    """
+    hands = scene.hands[scene.hands["kind"] != "reach"].reset_index().rename(columns={"index": "hand"})
+    weighed = scene.sensors.plates if plates else scene.sensors.plates.iloc[:0]
+    weighed = weighed.assign(time=weighed["time"] - _offset(weighed, hands, scene.sensors.planogram))
+    pairs = _pair(weighed, hands, scene.sensors.planogram)
+    table = _table(weighed.reset_index(drop=True), hands, pairs)
+    products, pieces = _which(table, scene)
+    table = table.assign(pieces=pieces)
+    return Acts(table, products, _who(table, scene))
+
+
+def _cell_places(planogram: pd.DataFrame, cells: pd.Series) -> NDArray[np.float64]:
+    return planogram.set_index("cell")[["x", "y"]].reindex(cells).to_numpy(float)
+
+
+def _offset(weighed: pd.DataFrame, hands: pd.DataFrame, planogram: pd.DataFrame) -> float:
+    """Seconds by which the plates' clock is ahead: where differences to hands of the same cell and sign crowd."""
+    both = weighed.assign(take=weighed["grams"] < 0).merge(
+        hands.assign(take=hands["kind"] == "take"), on=["cell", "take"], suffixes=("", "_hand")
+    )
+    apart = (both["time"] - both["time_hand"]).to_numpy()
+    apart = apart[np.abs(apart) < _SEARCH]
+    if len(apart) < 5:
+        return 0.0
+    near = np.abs(apart[:, None] - apart[None]) < 0.6
+    best = int(near.sum(axis=1).argmax())
+    return float(np.median(apart[near[best]]))
+
+
+def _pair(weighed: pd.DataFrame, hands: pd.DataFrame, planogram: pd.DataFrame) -> list[tuple[int, int]]:
+    """Rows of plates and hands that are one act: near in time and place, and of one sign."""
+    if not len(weighed) or not len(hands):
+        return []
+    wait = weighed["time"].to_numpy()[:, None] - hands["time"].to_numpy()[None]
+    one, other = _cell_places(planogram, weighed["cell"]), _cell_places(planogram, hands["cell"])
+    away = np.hypot(*(one[:, None] - other[None]).transpose(2, 0, 1))
+    same = (weighed["grams"].to_numpy() < 0)[:, None] == (hands["kind"] == "take").to_numpy()[None]
+    cost = np.where(same & (np.abs(wait) < _LATE) & (away < _APART), np.abs(wait) + 1.5 * away, 1e6)
+    rows, columns = linear_sum_assignment(cost)
+    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if cost[row, column] < 1e6]
+
+
+def _table(weighed: pd.DataFrame, hands: pd.DataFrame, pairs: list[tuple[int, int]]) -> pd.DataFrame:
+    hand = np.full(len(weighed), -1)
+    for row, column in pairs:
+        hand[row] = hands["hand"].to_numpy()[column]
+    told = weighed.assign(sign=np.sign(weighed["grams"]).astype(int), real=1.0, hand=hand)
+    only = hands[~hands["hand"].isin(hand)]
+    seen = pd.DataFrame(
+        {"time": only["time"], "cell": only["cell"], "grams": np.nan, "sign": np.where(only["kind"] == "take", -1, 1),
+         "real": (_SEEN if len(weighed) else 1.0) * only["probability"], "hand": only["hand"]}
+    )  # fmt: skip
+    parts = [part for part in (told, seen) if len(part)] or [told]
+    table = pd.concat(parts, ignore_index=True).sort_values("time", kind="stable", ignore_index=True)
+    return table.assign(act=np.arange(len(table)))[["act", "time", "cell", "sign", "real", "hand", "grams"]]
+
+
+def _which(table: pd.DataFrame, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Probability of each product for each act, and the number of pieces: the planogram, and the weight if told."""
+    products = scene.sensors.products
+    home = scene.sensors.planogram.set_index("cell")["product"].reindex(table["cell"]).to_numpy()
+    expected = (home[:, None] == products["product"].to_numpy()[None]).astype(float)
+    prior = 0.97 * expected + 0.03 / len(products)
+    grams, weight = table["grams"].abs().to_numpy()[:, None], products["weight"].to_numpy()[None]
+    likelihoods = []
+    for number in (1, 2, 3):
+        spread = np.sqrt(_NOISE**2 + number * (_OWN * weight) ** 2)
+        off = (grams - number * weight) / spread
+        likelihoods.append((1.0, 0.04, 0.004)[number - 1] * np.exp(-0.5 * np.minimum(off**2, 60.0)) / spread)
+    each = np.stack(likelihoods)
+    told = ~np.isnan(table["grams"].to_numpy())
+    posterior = prior * np.where(told[:, None], each.max(axis=0) + 1e-12, 1.0)
+    pieces = np.where(told, each[:, np.arange(len(table)), posterior.argmax(axis=1)].argmax(axis=0) + 1, 1)
+    return posterior / posterior.sum(axis=1, keepdims=True), pieces.astype(np.int64)
+
+
+def _who(table: pd.DataFrame, scene: Scene) -> NDArray[np.float64]:
+    """Probability of each piece of a track for each act: whose hand was seen, and who stood near."""
+    place = _cell_places(scene.sensors.planogram, table["cell"])
+    away = distances(scene, table["time"].to_numpy(), place)
+    near = np.exp(-0.5 * (np.maximum(away - 0.5, 0.0) / _REACH) ** 2) + _ANYBODY * (away < 4.0)
+    hands = scene.hands["piece"].reindex(table["hand"]).fillna(-1).to_numpy(int)
+    seen = np.zeros_like(near)
+    known = np.flatnonzero(hands >= 0)
+    seen[known, hands[known]] = 1.0
+    close = near / np.maximum(near.sum(axis=1, keepdims=True), 1e-12)
+    sure = np.where(hands >= 0, _RIGHT_HAND, 0.0)[:, None]
+    return np.asarray(sure * seen + (1 - sure) * close)
+
+
+def distances(scene: Scene, time: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Metres from the person of each piece of a track at some times to places: (times, pieces), inf where not there."""
+    found = np.full((len(time), len(scene.identity.pieces)), np.inf)
+    order = np.argsort(time, kind="stable")
+    for piece, way in scene.identity.ways.groupby("piece", sort=False):
+        moments = way["time"].to_numpy()
+        low, high = np.searchsorted(time[order], [moments[0] - 0.6, moments[-1] + 0.6])
+        rows = order[low:high]
+        if len(rows):
+            x, y = (np.interp(time[rows], moments, way[axis]) for axis in ("x", "y"))
+            found[rows, int(str(piece))] = np.hypot(x - place[rows, 0], y - place[rows, 1])
+    return found

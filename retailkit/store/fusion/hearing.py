@@ -1,0 +1,150 @@
+"""How well antennas hear a tag that somebody carries, and one that lies: learned from the day itself, without a survey.
+
+For every half second and every piece of a track there is a chance that an antenna reads a tag carried there, by the
+distance between them, and a strength at which it would. A second without a read counts as much as one with: silence
+under an antenna says that somebody else has it. Nothing is assumed of walls, bodies or power but that these depend on
+distance; what differs from antenna to antenna is learned (curves by isotonic counts, in the spirit of radio maps:
+Bahl & Padmanabhan 2000).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from retailkit.store.fusion.identity import Identity
+from retailkit.store.rfid.presence import Presence
+
+WIDTH = 0.5  # seconds of a bin
+STEP, REACH = 0.5, 9.0  # metres: of a step of distance, and how far antennas may hear
+_HEIGHT = 1.0  # metres at which things are carried
+_PRIOR = 6.0  # bins that the curve of all antennas counts for in one antenna's own
+_SPREAD, _TAIL = 6.0, 4.0  # dB of strengths about the curve, and degrees of freedom: shadows are no noise
+_LEAST = 2e-4  # chance of a read that nothing explains
+WORTH = 0.3  # of one bin's evidence: neighbouring bins share their shadows
+_WEAK = 0.03  # of an ordinary chance: the weakest tag that is thought of
+
+
+class Floor(NamedTuple):
+    """Pieces of tracks by half seconds.
+
+    Attributes
+    ----------
+    piece, bin : arrays (rows,), by bin
+    first : array (bins + 1,)
+        Where each bin's rows begin.
+    step : array (rows, antennas)
+        Step of the distance to each antenna.
+    place : array (rows, 2), metres
+    """
+
+    piece: NDArray[np.int64]
+    bin: NDArray[np.int64]
+    first: NDArray[np.int64]
+    step: NDArray[np.int64]
+    place: NDArray[np.float64]
+
+
+class Curves(NamedTuple):
+    """Chance and strength of a read by antenna and step of distance: (antennas, steps) each."""
+
+    chance: NDArray[np.float64]
+    strength: NDArray[np.float64]
+
+
+def lay_floor(identity: Identity, antennas: pd.DataFrame, start: float, bins: int) -> Floor:
+    """Say where everybody was in each bin, and how far from each antenna."""
+    ways = identity.ways
+    number = ((ways["time"].to_numpy() - start) // WIDTH).astype(np.int64)
+    inside = (number >= 0) & (number < bins)
+    rows = pd.DataFrame({"piece": ways["piece"], "bin": number, "x": ways["x"], "y": ways["y"]})[inside]
+    mean = rows.groupby(["bin", "piece"], as_index=False).mean()
+    place = np.column_stack([mean["x"], mean["y"], np.full(len(mean), _HEIGHT)])
+    hung = antennas[["x", "y", "z"]].to_numpy(float)
+    away = np.sqrt(((place[:, None] - hung[None]) ** 2).sum(axis=2))
+    step = np.minimum(away / STEP, REACH / STEP).astype(np.int64)
+    first = np.searchsorted(mean["bin"].to_numpy(), np.arange(bins + 1))
+    return Floor(
+        mean["piece"].to_numpy(np.int64), mean["bin"].to_numpy(np.int64), first.astype(np.int64), step, place[:, :2]
+    )
+
+
+def first_guess(antennas: pd.DataFrame) -> Curves:
+    """Curves to begin with: near is heard, far is not."""
+    middle = (np.arange(int(REACH / STEP) + 1) + 0.5) * STEP
+    chance = 0.25 * np.exp(-((middle / 2.2) ** 2)) + 0.004
+    strength = -45.0 - 25.0 * np.log10(middle + 0.5)
+    return Curves(np.tile(chance, (len(antennas), 1)), np.tile(strength, (len(antennas), 1)))
+
+
+def learn_curves(
+    heard: NDArray[np.float64], told: NDArray[np.float64], there: NDArray[np.float64], before: Curves
+) -> Curves:
+    """Learn from what was heard where: sums of reads, of their strengths, and of time, (antennas, steps) each."""
+    everyone = (heard.sum(axis=0) + _PRIOR * before.chance.mean(axis=0)) / (there.sum(axis=0) + _PRIOR)
+    chance = (heard + 4 * _PRIOR * everyone) / (there + 4 * _PRIOR)
+    mean = (told.sum(axis=0) + 5 * before.strength.mean(axis=0)) / (heard.sum(axis=0) + 5)
+    strength = (told + 5 * mean) / (heard + 5)
+    return Curves(np.clip(_falling(chance), _LEAST, 0.95), strength)
+
+
+def _falling(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smooth along distance, and never rising with it by much."""
+    padded = np.pad(chance, ((0, 0), (1, 1)), mode="edge")
+    return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+
+
+def silence(floor: Floor, curves: Curves) -> NDArray[np.float64]:
+    """Log-likelihood that no antenna reads a tag carried there: (rows,)."""
+    antennas = np.arange(curves.chance.shape[0])
+    return np.asarray(np.log1p(-curves.chance[antennas[None], floor.step]).sum(axis=1))
+
+
+def read_gain(floor: Floor, curves: Curves, rows: NDArray[np.int64], antenna: NDArray, rssi: NDArray) -> NDArray:
+    """What a read in a bin adds to that log-likelihood, for rows of the floor."""
+    step = floor.step[rows, antenna]
+    chance = curves.chance[antenna, step]
+    return np.log(chance) - np.log1p(-chance) + student(rssi - curves.strength[antenna, step], _SPREAD)
+
+
+def student(off: NDArray, spread: float) -> NDArray[np.float64]:
+    """Log-density of Student's t, against the density of any strength at all (60 dB wide)."""
+    density = -(_TAIL + 1) / 2 * np.log1p((off / spread) ** 2 / _TAIL)
+    return np.asarray(density - np.log(spread * 2.67) + np.log(60.0))
+
+
+class Lying(NamedTuple):
+    """How tags are heard where they lie: (tags, antennas) each; and how well, against others: (tags,)."""
+
+    chance: NDArray[np.float64]
+    strength: NDArray[np.float64]
+    worth: NDArray[np.float64]
+
+
+def learn_lying(presence: Presence, home: NDArray[np.int64], until: NDArray[np.int64]) -> Lying:
+    """Learn how each tag is heard at home, from the bins before the first in which it may have been moved.
+
+    Parameters
+    ----------
+    presence : Presence
+    home : array (tags,)
+        Number of the cell of each tag; tags of one cell lend each other what a short time does not tell.
+    until : array (tags,)
+        Bins before this one are home.
+    """
+    tags, antennas = len(presence.tags), len(presence.antennas)
+    table = presence.table
+    tag, column = table["epc"].cat.codes.to_numpy(np.int64), np.searchsorted(presence.antennas, table["antenna"])
+    early = table["bin"].to_numpy() < until[tag]
+    place = tag[early] * antennas + column[early]
+    heard = np.bincount(place, minlength=tags * antennas).reshape(tags, antennas).astype(float)
+    told = np.bincount(place, table["rssi"].to_numpy(float)[early], tags * antennas).reshape(tags, antennas)
+    cells = np.zeros((int(home.max(initial=0)) + 1, antennas))
+    np.add.at(cells, home, heard)
+    time = np.bincount(home, until, len(cells))
+    common = (cells + 1e-3) / (time[:, None] + 1.0)
+    chance = (heard + 20 * common[home]) / (until[:, None] + 20)
+    usual = heard.sum() / max(until.sum(), 1)
+    worth = np.clip((heard.sum(axis=1) + usual) / (until * usual + usual), _WEAK, 1.0) ** 0.7
+    return Lying(np.clip(chance, _LEAST, 0.98), (told + 2 * -60.0) / (heard + 2), worth)

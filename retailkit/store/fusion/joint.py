@@ -1,0 +1,326 @@
+"""Ours: each tag followed through the day, all bound together by acts at shelves and by whose tracks are whose.
+
+1. Acts say when something left which cell, and at whose hand (`find_acts`).
+2. Each tag that may have moved is followed: on its shelf, on another, or with a shopper (`follow_tag`), by what
+   antennas hear and do not hear of it, with curves learned from the day itself.
+3. An act is one piece. Tags of one product that might be it argue until they agree (loopy belief propagation for data
+   association; Williams & Lau 2014); what no tag answers for has none, or none that is heard.
+4. Tags tell whose track is whose: who carries three of them past an exchange of keys is known by them. So identities
+   are believed anew, and all of it is done again.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from retailkit.store.fusion import hearing
+from retailkit.store.fusion.acts import Acts, find_acts
+from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
+from retailkit.store.fusion.hearing import WIDTH, Curves, Floor, Lying
+from retailkit.store.fusion.identity import Identity
+from retailkit.store.fusion.sensors import Scene, Sensors, prepare
+from retailkit.store.rfid.presence import Presence, find_presence
+from retailkit.store.visits.tracks import spread
+
+_ROUNDS, _SWEEPS = 3, 4
+_NO_TAG = 0.12  # that a piece has no tag that is ever heard
+_LIKELY = 0.02  # products less likely than this are not thought of for an act
+_EARLY = 6  # bins before its first act from which a tag is followed
+_OLD = 0.15  # how much of a tag's evidence counts for whose a track is: tags in one hand share their shadows
+_UNKNOWN, _GONE = 0.03, 2e-4  # chance of a read of somebody out of sight, and of somebody who has left
+_SEEN = 0.02  # beliefs below are not told
+_HAND = 1.3  # metres from a shelf within which a tag in a hand is heard as on it
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the method may use; all by default. For studies of what each part is worth."""
+
+    plates: bool = True
+    reads: bool = True
+    relink: bool = True
+
+
+def fuse(sensors: Sensors, options: Options | None = None) -> Attribution:
+    """Say who left with what.
+
+    Parameters
+    ----------
+    sensors : Sensors
+    options : Options, optional
+
+    Returns
+    -------
+    Attribution
+    """
+    return fuse_scene(prepare(sensors), options)
+
+
+def fuse_scene(scene: Scene, options: Options | None = None) -> Attribution:
+    """As `fuse`, of a day made ready."""
+    chosen = options or Options()
+    acts = find_acts(scene, chosen.plates)
+    if not chosen.reads:
+        return _tell(scene, acts, acts.tracks @ scene.identity.beliefs, [], np.zeros((0, 0)), np.ones(len(acts.table)))
+    day = _Day.of(scene, acts)
+    identity, curves = scene.identity, hearing.first_guess(scene.sensors.antennas)
+    for number in range(_ROUNDS):
+        found = day.follow(identity, curves)
+        if number + 1 < _ROUNDS:
+            curves = found.curves
+            identity = identity_of(scene.identity, found.pieces) if chosen.relink else identity
+    return _tell(scene, acts, acts.tracks @ identity.beliefs, day.moved, found.last, found.unheard)
+
+
+def identity_of(identity: Identity, pieces: NDArray[np.float64]) -> Identity:
+    """Believe anew whose tracks are whose, with what tags say."""
+    return identity.learn(_OLD * pieces)
+
+
+class _Found(NamedTuple):
+    """What one round of following found."""
+
+    last: NDArray[np.float64]  # (moved tags, shoppers): who left with each
+    unheard: NDArray[np.float64]  # (acts,): that no tag answers for it
+    pieces: NDArray[np.float64]  # (pieces, shoppers + 1): what tags say of whose they are
+    curves: Curves
+
+
+@dataclass(eq=False)
+class _Day:
+    """What does not change from round to round."""
+
+    scene: Scene
+    acts: Acts
+    presence: Presence
+    floor: Floor
+    lying: Lying
+    moved: list[int]  # tags that may have moved
+    able: list[NDArray[np.int64]]  # acts that may have moved each
+    likely: NDArray[np.float64]  # (acts, tags): that the act was of the tag's product, and real
+    act_bin: NDArray[np.int64]
+    home: NDArray[np.float64]  # (tags, 2) metres: where each should lie
+
+    @classmethod
+    def of(cls, scene: Scene, acts: Acts) -> "_Day":
+        start = float(np.floor(min(scene.identity.ways["time"].min(), scene.sensors.reads["time"].min())))
+        end = float(max(scene.identity.ways["time"].max(), scene.sensors.reads["time"].max())) + 1.0
+        presence = find_presence(scene.sensors.reads, WIDTH, start, end, scene.sensors.antennas["antenna"])
+        floor = hearing.lay_floor(scene.identity, scene.sensors.antennas, start, presence.bins)
+        products = pd.Index(scene.sensors.products["product"])
+        kind = products.get_indexer(pd.Index(scene.tags["product"]))
+        likely = np.where(kind[None] >= 0, acts.products[:, kind], 0.0) * acts.table["real"].to_numpy()[:, None]
+        act_bin = ((acts.table["time"].to_numpy() - start) // WIDTH).astype(np.int64).clip(0, presence.bins - 1)
+        takes = acts.table["sign"].to_numpy() < 0
+        moved = np.flatnonzero((likely[takes] > _LIKELY).any(axis=0))
+        able = [np.flatnonzero(likely[:, tag] > _LIKELY) for tag in moved]
+        until = np.full(len(kind), presence.bins)
+        until[moved] = [max(int(act_bin[rows].min()) - 2, 1) for rows in able]
+        home = pd.factorize(scene.tags["product"])[0].astype(np.int64)
+        lying = hearing.learn_lying(presence, home, until)
+        places = scene.sensors.planogram.drop_duplicates("product").set_index("product")[["x", "y"]]
+        where = places.reindex(scene.tags["product"]).fillna(-99.0).to_numpy(float)
+        return cls(scene, acts, presence, floor, lying, moved.tolist(), able, likely, act_bin, where)
+
+    def follow(self, identity: Identity, curves: Curves) -> _Found:
+        """Follow all tags with these beliefs and curves; acts and tags argue in sweeps."""
+        from retailkit.store.fusion import carriers
+
+        people = self.acts.tracks @ identity.beliefs[:, :-1]
+        people = people / np.maximum(people.sum(axis=1, keepdims=True), 1e-12)
+        leave, present = self._stay(identity)
+        still = hearing.silence(self.floor, curves)
+        evidence = [self._evidence(place, identity, curves, still, leave) for place in range(len(self.moved))]
+        prior = np.zeros_like(self.likely)
+        for tag, rows in zip(self.moved, self.able, strict=True):
+            prior[rows, tag] = self.likely[rows, tag]
+        count = np.maximum(prior.sum(axis=1, keepdims=True), 1e-9)
+        sure = self.acts.table["real"].to_numpy()[:, None] * self.acts.table["pieces"].to_numpy()[:, None]
+        share = np.where(prior > 0, (1 - _NO_TAG) * sure * prior / count, 0.0)
+        free = np.maximum(1 - share.sum(axis=1), _NO_TAG)
+        ratio, states = np.ones_like(share), []
+        for sweep in range(_SWEEPS):
+            used = share * ratio
+            message = share / np.maximum(free[:, None] + used.sum(axis=1, keepdims=True) - used, 1e-12)
+            weight = message / (1 + message)
+            states = []
+            for place, (tag, rows) in enumerate(zip(self.moved, self.able, strict=True)):
+                begin, lies, other, carried, _, _ = evidence[place]
+                take = np.where(self.acts.table["sign"].to_numpy()[rows] < 0, weight[rows, tag], 0.0)
+                back = np.where(take > 0, 0.0, np.minimum(weight[rows, tag] * 8, 0.95))
+                state, odds = carriers.follow_tag(
+                    lies, other, carried, self.act_bin[rows] - begin, take, back, people[rows], present[begin:]
+                )
+                ratio[rows, tag] = (
+                    np.exp(np.clip(odds, -12, 12))
+                    if sweep == 0
+                    else np.exp(0.5 * np.log(ratio[rows, tag]) + 0.5 * np.clip(odds, -12, 12))
+                )
+                states.append(state)
+        used = share * ratio
+        unheard = free / (free + used.sum(axis=1))
+        return self._learn(states, evidence, identity, curves, leave, unheard)
+
+    def _stay(self, identity: Identity) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The bin after which each shopper has left, and where each may be in the store: (bins, shoppers)."""
+        shoppers, bins = len(identity.shoppers), self.presence.bins
+        share = identity.beliefs[:, :-1]
+        start = self.presence.start
+        begin = ((identity.pieces["begin"].to_numpy() - start) // WIDTH).astype(np.int64)
+        end = ((identity.pieces["end"].to_numpy() - start) // WIDTH).astype(np.int64)
+        leave, come = np.full(shoppers, bins), np.zeros(shoppers, dtype=np.int64)
+        for column in range(shoppers):
+            mine = share[:, column] > 0.3
+            if mine.any():
+                leave[column], come[column] = end[mine].max() + 2, begin[mine].min()
+        for faces, ends in ((self.scene.sensors.exits, leave), (self.scene.sensors.entries, come)):
+            columns = np.searchsorted(identity.shoppers, faces["shopper"].to_numpy())
+            ends[columns] = ((faces["time"].to_numpy() - start) // WIDTH).astype(np.int64) + (4 if ends is leave else 0)
+        moments = np.arange(bins)[:, None]
+        return leave.astype(np.int64), ((moments >= come[None]) & (moments <= leave[None])).astype(float)
+
+    def _evidence(
+        self, place: int, identity: Identity, curves: Curves, still: NDArray, leave: NDArray
+    ) -> tuple[int, NDArray, NDArray, NDArray, NDArray, NDArray]:
+        """A tag's first bin, log-likelihoods where it lies, elsewhere, with each shopper; rows' gains, out of sight."""
+        from retailkit.store.fusion import carriers
+
+        tag, bins = self.moved[place], self.presence.bins
+        begin = max(int(self.act_bin[self.able[place]].min()) - _EARLY, 0)
+        codes = self.presence.table["epc"].cat.codes.to_numpy()
+        low, high = np.searchsorted(codes, [tag, tag + 1])
+        rows = self.presence.table.iloc[low:high]
+        late = rows["bin"].to_numpy() >= begin
+        bin_, rssi = rows["bin"].to_numpy()[late], rows["rssi"].to_numpy(float)[late]
+        antenna = np.searchsorted(self.presence.antennas, rows["antenna"].to_numpy()[late])
+        chance = self.lying.chance[tag]
+        lies = _where(bins - begin, bin_ - begin, antenna, rssi, chance, self.lying.strength[tag], 5.0)
+        common = np.maximum(0.6 * chance, 0.02)
+        other = _where(bins - begin, bin_ - begin, antenna, rssi, common, self.lying.strength[tag], 9.0)
+        level = np.full(len(chance), _UNKNOWN)
+        unknown = _where(bins - begin, bin_ - begin, antenna, rssi, level, np.full(len(chance), -58.0), 10.0)
+        gone = _where(bins - begin, bin_ - begin, antenna, rssi, np.full(len(chance), _GONE), level * 0 - 58.0, 10.0)
+        gains = self._gains(tag, begin, bin_, antenna, rssi, curves, still, lies)
+        carried = np.empty((bins - begin, len(identity.shoppers)))
+        carriers.mix_evidence(
+            begin, bins, self.floor.first, self.floor.piece, gains, identity.beliefs, unknown, leave, gone, carried
+        )
+        return begin, lies, other, carried, gains, unknown
+
+    def _gains(
+        self, tag: int, begin: int, number: NDArray, antenna: NDArray, rssi: NDArray, curves: Curves, still: NDArray,
+        lies: NDArray,
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Log-likelihood of a tag's reads and silence in each row of the floor, if it was carried there.
+
+        In a hand before its own shelf it is heard as on it.
+        """
+        floor, worth = self.floor, self.lying.worth[tag]
+        base, last = floor.first[begin], floor.first[-1]
+        first = floor.first[number]
+        length = floor.first[number + 1] - first
+        rows, read = spread(first, length), np.repeat(np.arange(len(number)), length)
+        told = hearing.read_gain(floor, curves, rows, antenna[read], rssi[read]) + np.log(worth)
+        gains = hearing.WORTH * (worth * still[base:last] + np.bincount(rows - base, told, last - base))
+        near = np.hypot(*(floor.place[base:last] - self.home[tag]).T) < _HAND
+        at_home = lies[floor.bin[base:last] - begin]
+        return np.asarray(np.where(near, np.logaddexp(gains, at_home) - np.log(2), gains))
+
+    def _learn(
+        self,
+        states: list[NDArray],
+        evidence: list,
+        identity: Identity,
+        curves: Curves,
+        leave: NDArray,
+        unheard: NDArray,
+    ) -> _Found:
+        """What all tags together say of pieces of tracks and of how antennas hear."""
+        from retailkit.store.fusion import carriers
+
+        antennas, steps = curves.chance.shape
+        heard, told, there = (np.zeros((antennas, steps)) for _ in range(3))
+        pieces = np.zeros_like(identity.beliefs)
+        codes = self.presence.table["epc"].cat.codes.to_numpy()
+        column = np.searchsorted(self.presence.antennas, self.presence.table["antenna"].to_numpy())
+        number, rssi = self.presence.table["bin"].to_numpy(), self.presence.table["rssi"].to_numpy(float)
+        for place, state in enumerate(states):
+            begin, _, _, _, gains, unknown = evidence[place]
+            weight = np.zeros(len(gains))
+            carriers.learn_floor(
+                begin,
+                state,
+                self.floor.first,
+                self.floor.piece,
+                gains,
+                unknown,
+                identity.beliefs,
+                leave,
+                pieces,
+                weight,
+            )
+            base = self.floor.first[begin]
+            rows = np.flatnonzero(weight > 0.5)
+            for ear in range(antennas):
+                there[ear] += np.bincount(self.floor.step[base + rows, ear], weight[rows], steps)
+            low, high = np.searchsorted(codes, [self.moved[place], self.moved[place] + 1])
+            mine = np.flatnonzero(number[low:high] >= begin) + low
+            first = self.floor.first[number[mine]]
+            length = self.floor.first[number[mine] + 1] - first
+            row, read = spread(first, length) - base, np.repeat(mine, length)
+            kept = weight[row] > 0.5
+            row, read = row[kept], read[kept]
+            cell = column[read], self.floor.step[base + row, column[read]]
+            np.add.at(heard, cell, weight[row])
+            np.add.at(told, cell, weight[row] * rssi[read])
+        last = np.array([state[-1, carriers.CARRIED :] for state in states]).reshape(len(states), -1)
+        return _Found(last, unheard, pieces, hearing.learn_curves(heard, told, there, curves))
+
+
+def _where(
+    bins: int, number: NDArray, antenna: NDArray, rssi: NDArray, chance: NDArray, strength: NDArray, spread: float
+) -> NDArray[np.float64]:
+    """Log-likelihood of a tag's bins in a place where each antenna has a chance and a strength."""
+    quiet = np.log1p(-chance).sum()
+    gain = np.log(chance[antenna]) - np.log1p(-chance[antenna]) + hearing.student(rssi - strength[antenna], spread)
+    return hearing.WORTH * (quiet + np.bincount(number, gain, bins))
+
+
+def _tell(scene: Scene, acts: Acts, people: NDArray, moved: list[int], last: NDArray, unheard: NDArray) -> Attribution:
+    """Put beliefs of tags, and of things without one, into tables."""
+    shoppers, names = scene.identity.shoppers, scene.sensors.products["product"].to_numpy()
+    rows = []
+    for tag, chances in zip(moved, last, strict=True):
+        epc, product = scene.tags["epc"].iloc[tag], scene.tags["product"].iloc[tag]
+        rows += [(epc, product, int(shoppers[who]), float(chances[who])) for who in np.flatnonzero(chances > _SEEN)]
+    rows += _things_without_tags(acts, people[:, : len(shoppers)], unheard, shoppers, names)
+    beliefs = pd.DataFrame(rows, columns=["item", "product", "shopper", "probability"])
+    best = people[:, : len(shoppers)].argmax(axis=1) if len(people) else np.empty(0, int)
+    events = acts.table.assign(
+        kind=np.where(acts.table["sign"] < 0, "take", "return"), product=names[acts.products.argmax(axis=1)], item="",
+        shopper=shoppers[best], probability=acts.table["real"],
+    )  # fmt: skip
+    return attribute(beliefs, events, charge_expected(beliefs))
+
+
+def _things_without_tags(
+    acts: Acts, people: NDArray, unheard: NDArray, shoppers: NDArray, names: NDArray
+) -> list[tuple[str, str, int, float]]:
+    """What was taken and no tag answers for: less what was put back."""
+    sign, product = acts.table["sign"].to_numpy(), acts.products.argmax(axis=1)
+    left = unheard * acts.table["real"].to_numpy()
+    kept = np.where(sign < 0, left, 0.0)
+    for back in np.flatnonzero(sign > 0):
+        before = np.flatnonzero((sign < 0) & (product == product[back]) & (np.arange(len(sign)) < back) & (kept > 0.01))
+        if len(before):
+            same = (people[before] * people[back]).sum(axis=1) * kept[before]
+            best = before[same.argmax()]
+            kept[best] *= 1 - min(left[back] * (people[best] * people[back]).sum() / max(kept[best], 1e-9), 1.0)
+    return [
+        (f"seen {act}", str(names[product[act]]), int(shoppers[who]), float(kept[act] * people[act, who]))
+        for act in np.flatnonzero(kept > _SEEN)
+        for who in np.flatnonzero(kept[act] * people[act] > _SEEN)
+    ]
