@@ -49,7 +49,7 @@ def charge_most_probable(beliefs: pd.DataFrame, least: float = 0.5) -> pd.DataFr
     """
     ordered = beliefs.sort_values("probability", ascending=False, kind="stable").drop_duplicates("item")
     sold = ordered[ordered["probability"] > least]
-    return sold.groupby(["shopper", "product"], as_index=False).size().rename(columns={"size": "quantity"})
+    return sold.groupby(["shopper", "product"], as_index=False).agg(quantity=("item", "size"))
 
 
 def charge_expected(beliefs: pd.DataFrame) -> pd.DataFrame:

@@ -141,7 +141,8 @@ class _Day:
         sure = self.acts.table["real"].to_numpy()[:, None] * self.acts.table["pieces"].to_numpy()[:, None]
         share = np.where(prior > 0, (1 - _NO_TAG) * sure * prior / count, 0.0)
         free = np.maximum(1 - share.sum(axis=1), _NO_TAG)
-        ratio, states = np.ones_like(share), []
+        ratio = np.ones_like(share)
+        states: list[NDArray[np.float64]] = []
         for sweep in range(_SWEEPS):
             used = share * ratio
             message = share / np.maximum(free[:, None] + used.sum(axis=1, keepdims=True) - used, 1e-12)
@@ -276,7 +277,7 @@ class _Day:
             cell = column[read], self.floor.step[base + row, column[read]]
             np.add.at(heard, cell, weight[row])
             np.add.at(told, cell, weight[row] * rssi[read])
-        last = np.array([state[-1, carriers.CARRIED :] for state in states]).reshape(len(states), -1)
+        last = np.array([state[-1, carriers.CARRIED :] for state in states]).reshape(len(states), len(identity.shoppers))
         return _Found(last, unheard, pieces, hearing.learn_curves(heard, told, there, curves))
 
 

@@ -129,7 +129,7 @@ def _near(places: pd.DataFrame, lines: list[NDArray[np.float64]]) -> NDArray[np.
 def _ends(ways: pd.DataFrame) -> pd.DataFrame:
     """Where and when each track begins and ends: a row for each visit."""
     first, last = (ways.drop_duplicates("visit", keep=which).set_index("visit") for which in ("first", "last"))
-    return first[["time", "x", "y"]].join(last[["time", "x", "y"]], rsuffix="_end").reset_index()
+    return first[["time", "x", "y"]].join(last[["time", "x", "y"]].add_suffix("_end")).reset_index()
 
 
 def _follow(ended: pd.DataFrame, begun: pd.DataFrame) -> dict[Any, Any]:
@@ -152,5 +152,5 @@ def _whose_hands(hands: pd.DataFrame, ways: pd.DataFrame) -> NDArray[np.int64]:
     rows = hands[["visit", "time"]].reset_index().sort_values("time", kind="stable").rename(columns={"visit": "key"})
     known = ways[["key", "time", "piece"]].sort_values("time", kind="stable")
     rows["key"] = rows["key"].astype(known["key"].dtype)
-    found = pd.merge_asof(rows, known, on="time", by="key", direction="nearest", tolerance=2.5)
+    found = pd.merge_asof(rows, known, on="time", by="key", direction="nearest", tolerance=2.5)  # type: ignore[arg-type]
     return found.set_index("index")["piece"].reindex(hands.index).fillna(-1).to_numpy(dtype=np.int64)

@@ -1,0 +1,98 @@
+"""Who took what, on small days: every method gives what it should, and ours finds most."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from retailkit.simulate.radio import Setting, sense_day
+from retailkit.store.fusion.acts import find_acts
+from retailkit.store.fusion.arms import ARMS, rfid_only
+from retailkit.store.fusion.joint import Options, fuse_scene
+from retailkit.store.fusion.scoring import score_day
+from retailkit.store.fusion.sensors import prepare, sensors_of
+from retailkit.store.fusion.truth import TrueDay, check_beliefs
+
+SMALL = Setting(
+    shoppers=14.0, hours=0.12, aisles=2, cells=5, cameras={"missed": 0.1, "jitter": 0.1, "hand_confused": 0.1}
+)
+
+
+def true_day(day) -> TrueDay:
+    goods = day.truth.goods
+    people = day.truth.day.visitors.rename(columns={"visit": "shopper"})[["shopper", "group"]]
+    return TrueDay(day.truth.receipts, people, goods.products, goods.hands, goods.pieces, goods.stays)
+
+
+def share(found, truth: TrueDay, measure: str = "attribution") -> tuple[float, float]:
+    [row] = score_day(found, truth).query("measure == @measure").itertuples()
+    return row.numerator, row.denominator
+
+
+@pytest.fixture(scope="module")
+def days():
+    return [sense_day(SMALL, seed) for seed in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def scenes(days):
+    return [prepare(sensors_of(day)) for day in days]
+
+
+def test_ours_finds_most_and_more_than_cameras_or_the_door(days, scenes):
+    totals = {}
+    for name, arm in {**ARMS, "ours": fuse_scene}.items():
+        right = np.array([share(arm(scene), true_day(day)) for day, scene in zip(days, scenes, strict=True)]).sum(
+            axis=0
+        )
+        totals[name] = right[0] / right[1]
+    print({name: round(value, 3) for name, value in totals.items()})
+    assert totals["ours"] > 0.85 and totals["ours"] >= max(totals["vision only"], totals["RFID only"]) - 0.01
+
+
+@pytest.mark.parametrize("name", [*ARMS, "ours", "without reads"])
+def test_beliefs_can_be(days, scenes, name):
+    arm = {**ARMS, "ours": fuse_scene, "without reads": lambda scene: fuse_scene(scene, Options(reads=False))}[name]
+    found = arm(scenes[0])
+    check_beliefs(found.beliefs)
+    assert set(found.beliefs["shopper"]) <= set(days[0].truth.day.visitors["visit"])
+    assert (found.receipts["quantity"] >= 1).all() and not found.receipts.duplicated(["shopper", "product"]).any()
+
+
+def test_shuffled_reads_name_nobody(days, scenes):
+    """The placebo: each tag's reads under another tag's code of another product."""
+    scene, truth = scenes[0], true_day(days[0])
+    codes = scene.sensors.reads["epc"].cat.categories
+    turned = scene.sensors.reads["epc"].cat.rename_categories(dict(zip(codes, np.roll(codes, 40), strict=True)))
+    reads = scene.sensors.reads.assign(epc=turned.cat.reorder_categories(codes))
+    placebo = scene._replace(sensors=scene.sensors._replace(reads=reads))
+    right, total = share(rfid_only(placebo), truth)
+    real, _ = share(rfid_only(scene), truth)
+    assert right < 0.4 * total and real > right + 5
+
+
+def test_the_door_does_not_look_at_cameras(scenes):
+    blind = scenes[0]._replace(hands=scenes[0].hands.iloc[:0])
+    pd.testing.assert_frame_equal(rfid_only(blind).beliefs, rfid_only(scenes[0]).beliefs)
+
+
+def test_acts_are_found_with_their_clocks_set():
+    """Plates whose clock is five seconds off: acts are still those of hands."""
+    day = sense_day(replace(SMALL, skew=5.0, cameras={"hand_missed": 0.0, "hand_confused": 0.0}), seed=5)
+    scene = prepare(sensors_of(day))
+    table = find_acts(scene).table
+    hands = day.truth.goods.hands.query("piece >= 0")
+    near = np.abs(table["time"].to_numpy()[:, None] - hands["time"].to_numpy()[None]).min(axis=0)
+    assert np.mean(near < 1.0) > 0.9 and (table["hand"] >= 0).mean() > 0.8
+    right = find_acts(scene).products.argmax(axis=1)
+    weights = scene.sensors.products["weight"].to_numpy()[right] * table["pieces"]
+    known = table["grams"].notna()
+    assert np.median(np.abs(weights[known] - table.loc[known, "grams"].abs())) < 5
+
+
+def test_an_empty_day_has_no_beliefs():
+    day = sense_day(replace(SMALL, shoppers=1.0, hours=0.02), seed=4)
+    quiet = sensors_of(day)
+    scene = prepare(quiet._replace(plates=quiet.plates.iloc[:0], hands=quiet.hands.iloc[:0]))
+    assert len(fuse_scene(scene).receipts) == 0
