@@ -48,7 +48,7 @@ def charge_most_probable(beliefs: pd.DataFrame, least: float = 0.5) -> pd.DataFr
         shopper, product, quantity.
     """
     ordered = beliefs.sort_values("probability", ascending=False, kind="stable").drop_duplicates("item")
-    sold = ordered[ordered["probability"] > least]
+    sold = ordered.loc[ordered["probability"] > least]
     return sold.groupby(["shopper", "product"], as_index=False).agg(quantity=("item", "size"))
 
 
@@ -70,9 +70,9 @@ def charge_expected(beliefs: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         shopper, product, quantity.
     """
-    expected = beliefs.groupby(["shopper", "product"], as_index=False)["probability"].sum()
-    expected["quantity"] = np.floor(expected["probability"] + 0.5).astype(int)
-    return expected.loc[expected["quantity"] > 0, RECEIPTS].reset_index(drop=True)
+    expected = beliefs.groupby(["shopper", "product"]).agg(quantity=("probability", "sum")).reset_index()
+    charged = expected.assign(quantity=np.floor(expected["quantity"] + 0.5).astype(int))
+    return charged[charged["quantity"] > 0].reset_index(drop=True)
 
 
 def attribute(
