@@ -22,6 +22,7 @@ bench: .venv/ready            ## ratios against named peers, on an otherwise idl
 	$(BIN)/python -m benchmarks.notebook_sweep
 	$(BIN)/python -m benchmarks.store_days --stores 40
 	$(BIN)/python -m benchmarks.camera_days
+	$(BIN)/python -m benchmarks.who_took_what
 	$(BIN)/python -m benchmarks.shelf_detector
 	$(BIN)/python -m benchmarks.customer_detector
 	$(BIN)/python -m benchmarks.trackers

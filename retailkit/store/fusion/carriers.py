@@ -45,19 +45,19 @@ def mix_evidence(
         for row in range(low, high):
             top = max(top, gains[row])
         lost = math.exp(unknown[number] - top)
+        total, known = np.zeros(shoppers), np.zeros(shoppers)
+        for row in range(low, high):
+            weight, share = math.exp(gains[row] - top), beliefs[floor_piece[base_row + row]]
+            for shopper in range(shoppers):
+                total[shopper] += share[shopper] * weight
+                known[shopper] += share[shopper]
         for shopper in range(shoppers):
             if moment > leave[shopper]:
                 out[number, shopper] = gone[number]
                 continue
-            total, known = 0.0, 0.0
-            for row in range(low, high):
-                share = beliefs[floor_piece[base_row + row], shopper]
-                if share > 1e-4:
-                    total += share * math.exp(gains[row] - top)
-                    known += share
-            if known > 1.0:
-                total, known = total / known, 1.0
-            out[number, shopper] = top + math.log(total + (1.0 - known) * lost + 1e-300)
+            more = max(known[shopper], 1.0)  # of one person in two places at once
+            mixed = total[shopper] / more + (1.0 - known[shopper] / more) * lost
+            out[number, shopper] = top + math.log(mixed + 1e-300)
 
 
 @numba.njit(cache=True)
@@ -90,17 +90,29 @@ def _act(state: NDArray, take: float, back: float, given: NDArray) -> NDArray:
 
 
 @numba.njit(cache=True)
+def as_chances(lying: NDArray, elsewhere: NDArray, carried: NDArray) -> NDArray:
+    """Likelihoods of each state in each bin, the greatest being 1, from their logarithms: (bins, shoppers + 2)."""
+    bins, shoppers = carried.shape
+    seen = np.empty((bins, shoppers + CARRIED))
+    for moment in range(bins):
+        top = max(lying[moment], elsewhere[moment], carried[moment].max())
+        seen[moment, HOME] = math.exp(lying[moment] - top)
+        seen[moment, ELSEWHERE] = math.exp(elsewhere[moment] - top)
+        for shopper in range(shoppers):
+            seen[moment, CARRIED + shopper] = math.exp(carried[moment, shopper] - top)
+    return seen
+
+
+@numba.njit(cache=True)
 def follow_tag(
-    lying: NDArray, elsewhere: NDArray, carried: NDArray, acts: NDArray, take: NDArray, back: NDArray, given: NDArray,
-    present: NDArray,
-) -> tuple[NDArray, NDArray]:  # fmt: skip
+    seen: NDArray, acts: NDArray, take: NDArray, back: NDArray, given: NDArray, present: NDArray
+) -> tuple[NDArray, NDArray]:
     """Follow one tag through its bins.
 
     Parameters
     ----------
-    lying, elsewhere : arrays (bins,)
-        Log-likelihood of its reads where it lies.
-    carried : array (bins, shoppers)
+    seen : array (bins, shoppers + 2)
+        Likelihood of its reads in each state, as `as_chances` gives it.
     acts : array (acts,)
         Bin in which each happened, rising; it lies between that bin and the one before.
     take, back : arrays (acts,)
@@ -117,15 +129,7 @@ def follow_tag(
     array (acts,)
         Log of the likelihood with the tag moved in this act, over that with it not moved.
     """
-    bins, shoppers = carried.shape
-    states = shoppers + CARRIED
-    seen = np.empty((bins, states))
-    for moment in range(bins):
-        top = max(lying[moment], elsewhere[moment], carried[moment].max())
-        seen[moment, HOME] = math.exp(lying[moment] - top)
-        seen[moment, ELSEWHERE] = math.exp(elsewhere[moment] - top)
-        for shopper in range(shoppers):
-            seen[moment, CARRIED + shopper] = math.exp(carried[moment, shopper] - top)
+    bins, states = seen.shape
     forward = np.empty((bins, states))
     state = np.zeros(states)
     state[HOME] = 1.0

@@ -31,6 +31,7 @@ _LIKELY = 0.02  # products less likely than this are not thought of for an act
 _EARLY = 6  # bins before its first act from which a tag is followed
 _OLD = 0.15  # how much of a tag's evidence counts for whose a track is: tags in one hand share their shadows
 _UNKNOWN, _GONE = 0.03, 2e-4  # chance of a read of somebody out of sight, and of somebody who has left
+_SETTLED = 0.005  # change of what is said to a tag that is worth following it again
 _SEEN = 0.02  # beliefs below are not told
 _HAND = 1.3  # metres from a shelf within which a tag in a hand is heard as on it
 
@@ -142,25 +143,24 @@ class _Day:
         share = np.where(prior > 0, (1 - _NO_TAG) * sure * prior / count, 0.0)
         free = np.maximum(1 - share.sum(axis=1), _NO_TAG)
         ratio = np.ones_like(share)
-        states: list[NDArray[np.float64]] = []
-        for sweep in range(_SWEEPS):
+        states: list[NDArray[np.float64]] = [np.empty(0)] * len(self.moved)
+        said = np.full_like(share, np.nan)
+        for _ in range(_SWEEPS):
             used = share * ratio
             message = share / np.maximum(free[:, None] + used.sum(axis=1, keepdims=True) - used, 1e-12)
             weight = message / (1 + message)
-            states = []
             for place, (tag, rows) in enumerate(zip(self.moved, self.able, strict=True)):
-                begin, lies, other, carried, _, _ = evidence[place]
+                if np.abs(weight[rows, tag] - said[rows, tag]).max() < _SETTLED:  # nothing new was said to this tag
+                    continue
+                begin, seen = evidence[place][:2]
                 take = np.where(self.acts.table["sign"].to_numpy()[rows] < 0, weight[rows, tag], 0.0)
                 back = np.where(take > 0, 0.0, np.minimum(weight[rows, tag] * 8, 0.95))
                 state, odds = carriers.follow_tag(
-                    lies, other, carried, self.act_bin[rows] - begin, take, back, people[rows], present[begin:]
+                    seen, self.act_bin[rows] - begin, take, back, people[rows], present[begin:]
                 )
-                ratio[rows, tag] = (
-                    np.exp(np.clip(odds, -12, 12))
-                    if sweep == 0
-                    else np.exp(0.5 * np.log(ratio[rows, tag]) + 0.5 * np.clip(odds, -12, 12))
-                )
-                states.append(state)
+                old = np.log(ratio[rows, tag]) if len(states[place]) else odds
+                ratio[rows, tag] = np.exp((old + odds).clip(-24, 24) / 2)
+                states[place], said[rows, tag] = state, weight[rows, tag]
         used = share * ratio
         unheard = free / (free + used.sum(axis=1))
         return self._learn(states, evidence, identity, curves, leave, unheard)
@@ -185,8 +185,8 @@ class _Day:
 
     def _evidence(
         self, place: int, identity: Identity, curves: Curves, still: NDArray, leave: NDArray
-    ) -> tuple[int, NDArray, NDArray, NDArray, NDArray, NDArray]:
-        """A tag's first bin, log-likelihoods where it lies, elsewhere, with each shopper; rows' gains, out of sight."""
+    ) -> tuple[int, NDArray, NDArray, NDArray]:
+        """A tag's first bin, likelihoods of its states from there on, rows' gains, and somebody's out of sight."""
         from retailkit.store.fusion import carriers
 
         tag, bins = self.moved[place], self.presence.bins
@@ -209,7 +209,7 @@ class _Day:
         carriers.mix_evidence(
             begin, bins, self.floor.first, self.floor.piece, gains, identity.beliefs, unknown, leave, gone, carried
         )
-        return begin, lies, other, carried, gains, unknown
+        return begin, carriers.as_chances(lies, other, carried), gains, unknown
 
     def _gains(
         self, tag: int, begin: int, number: NDArray, antenna: NDArray, rssi: NDArray, curves: Curves, still: NDArray,
@@ -249,7 +249,7 @@ class _Day:
         column = np.searchsorted(self.presence.antennas, self.presence.table["antenna"].to_numpy())
         number, rssi = self.presence.table["bin"].to_numpy(), self.presence.table["rssi"].to_numpy(float)
         for place, state in enumerate(states):
-            begin, _, _, _, gains, unknown = evidence[place]
+            begin, _, gains, unknown = evidence[place]
             weight = np.zeros(len(gains))
             carriers.learn_floor(
                 begin,
@@ -277,8 +277,13 @@ class _Day:
             cell = column[read], self.floor.step[base + row, column[read]]
             np.add.at(heard, cell, weight[row])
             np.add.at(told, cell, weight[row] * rssi[read])
-        last = np.array([state[-1, carriers.CARRIED :] for state in states]).reshape(len(states), len(identity.shoppers))
-        return _Found(last, unheard, pieces, hearing.learn_curves(heard, told, there, curves))
+        last = np.array([state[-1, carriers.CARRIED :] for state in states])
+        return _Found(
+            last.reshape(len(states), len(identity.shoppers)),
+            unheard,
+            pieces,
+            hearing.learn_curves(heard, told, there, curves),
+        )
 
 
 def _where(

@@ -1,11 +1,11 @@
 """What tags say: codes, reads, presence, speed, whose they are and where they hang.
 
-    raw = read_llrp("reads.csv")                   # as a reader's client wrote them
-    reads, wrong = check_reads(raw, antennas=[1, 2])
-    decode_epcs(reads["epc"].cat.categories)       # product and serial number of each tag
-    find_presence(reads)                           # reads by tag, antenna and half second, silence included
-    match_tags(reads, tracks, antenna)             # which track wears which tag
-    locate_tags(reads, fixtures)                   # which fixture a tag hangs on
+raw = read_llrp("reads.csv")                   # as a reader's client wrote them
+reads, wrong = check_reads(raw, antennas=[1, 2])
+decode_epcs(reads["epc"].cat.categories)       # product and serial number of each tag
+find_presence(reads)                           # reads by tag, antenna and half second, silence included
+match_tags(reads, tracks, antenna)             # which track wears which tag
+locate_tags(reads, fixtures)                   # which fixture a tag hangs on
 """
 
 from retailkit.store.rfid.epc import decode_epcs, encode_products, normalise_epcs

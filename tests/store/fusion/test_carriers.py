@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from retailkit.store.fusion.carriers import CARRIED, ELSEWHERE, HANDED, HOME, RETURNED, UNSEEN, follow_tag
+from retailkit.store.fusion.carriers import CARRIED, ELSEWHERE, HANDED, HOME, RETURNED, UNSEEN, as_chances, follow_tag
 
 
 def drift(present: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def test_marginals_are_those_of_plain_matrices(seed, shoppers, bins):
     acts = [(int(moment), act(take[row], back[row], given_to[row])) for row, moment in enumerate(when)]
     expected, _ = plain(seen, acts, present)
     found, odds = follow_tag(
-        seen[:, HOME].copy(), seen[:, ELSEWHERE].copy(), seen[:, CARRIED:].copy(), when, take, back, given_to, present
+        as_chances(seen[:, HOME], seen[:, ELSEWHERE], seen[:, CARRIED:]), when, take, back, given_to, present
     )
     np.testing.assert_allclose(found, expected, atol=1e-9)
     assert np.isfinite(odds).all() and found.sum(axis=1) == pytest.approx(1.0)
@@ -81,7 +81,7 @@ def test_odds_of_an_act_are_those_of_the_rest_of_the_day():
     given_to = np.array([[0.7, 0.2, 0.1]])
     moved, stayed = (plain(seen, [(2, act(take, 0.0, given_to[0]))], present)[1] for take in (1.0, 0.0))
     _, odds = follow_tag(
-        seen[:, HOME].copy(), seen[:, ELSEWHERE].copy(), seen[:, CARRIED:].copy(), np.array([2]), np.array([0.4]),
+        as_chances(seen[:, HOME], seen[:, ELSEWHERE], seen[:, CARRIED:]), np.array([2]), np.array([0.4]),
         np.array([0.0]), given_to, present,
     )  # fmt: skip
     assert odds[0] == pytest.approx(moved - stayed, abs=1e-3), "but for what drifts unseen before"
@@ -93,7 +93,7 @@ def test_a_tag_that_is_heard_with_somebody_is_theirs():
     carried[10:, 1] = 0.0
     lying = np.where(np.arange(bins) < 10, 0.0, -2.0)
     found, odds = follow_tag(
-        lying, lying - 1, carried, np.array([10]), np.array([0.5]), np.array([0.0]),
+        as_chances(lying, lying - 1, carried), np.array([10]), np.array([0.5]), np.array([0.0]),
         np.full((1, shoppers), 1 / 3), np.ones((bins, shoppers)),
     )  # fmt: skip
     assert found[5, HOME] > 0.99 and found[-1, CARRIED + 1] > 0.99 and odds[0] > 10
