@@ -19,6 +19,8 @@ _HOMES = {
     "Estimate": "retailkit.lab.intervals",
     "load_store": "retailkit.datasets.stores",
     "read_choices": "retailkit.datasets.choices",
+    "read_fixture_walks": "retailkit.datasets.fixture_walks",
+    "read_tagged_people": "retailkit.datasets.tagged_people",
     "train_detector": "retailkit.store.detect",
     "load_detector": "retailkit.store.detect",
     "compare_scores": "retailkit.store.score",
@@ -34,6 +36,7 @@ _ROOMS = {
     "charts": "retailkit.lab.charts",
     "intervals": "retailkit.lab.intervals",
     "render": "retailkit.lab.render",
+    "rfid": "retailkit.store.rfid",
     "visits": "retailkit.store.visits",
 }
 __all__ = sorted([*_HOMES, *_ROOMS, "__version__"])

@@ -167,8 +167,8 @@ def _whereabouts(one: Card) -> str:
 def check(name: str | Path) -> str:
     """Read a dataset whole and say what is in it and what is wrong with it, as text to print."""
     known = places.card_of(name)
-    if known and known.simulator and known.kind == "tracks":
-        return f"{known.name} is simulated when it is loaded: {OPENED_BY['tracks']}"
+    if known and known.simulator and known.kind in OPENED_BY:
+        return f"{known.name} is simulated when it is loaded: {OPENED_BY[known.kind]}"
     if known and known.kind == "choices":
         from retailkit.datasets.choices import describe_choices
 

@@ -85,7 +85,7 @@ class TagLayouts:
     quarantine: pd.DataFrame
 
 
-def read_fixture_walks(name: str | Path = "rfid_detego") -> FixtureWalks:
+def read_fixture_walks(name: str | Path = "rfid_detego", seed: int = 0) -> FixtureWalks:
     """Read the walks of a set by its name below ``RETAILKIT_DATA``, or of a folder of one's own.
 
     The folder holds ``dataset.csv`` (milliseconds, epc, rssi, session, experiment_nr), ``panels_epc_mapping.csv``
@@ -95,6 +95,8 @@ def read_fixture_walks(name: str | Path = "rfid_detego") -> FixtureWalks:
     ----------
     name : str or Path
         A set, or the folder itself.
+    seed : int
+        Of a simulated set.
 
     Raises
     ------
@@ -103,6 +105,9 @@ def read_fixture_walks(name: str | Path = "rfid_detego") -> FixtureWalks:
         that cannot be used are set aside in the quarantine.
     """
     known = whereabouts.card_of(name)
+    if known and known.simulator:
+        made: FixtureWalks = whereabouts.simulate(known, seed=seed)
+        return made
     home = whereabouts.place(name, known)
     reads, wrong = _walks(home / "dataset.csv")
     places, unplaced = _places(home / "panels_ground_truth.csv")

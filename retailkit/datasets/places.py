@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
+from typing import Any
 
 from retailkit.datasets.catalogue import Card, DataError, card, card_files
 from retailkit.lab import project
@@ -48,3 +50,18 @@ def place(name: str | Path, known: Card | None) -> Path:
             f"({os.environ.get('RETAILKIT_DATA') or 'not set'}) and {project.root() / 'datasets'}."
         )
     return found
+
+
+def simulate(known: Card, **options: Any) -> Any:
+    """Call the simulator that a card names.
+
+    Raises
+    ------
+    DataError
+        It does not take these options.
+    """
+    module, _, function = known.simulator.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)(**options)
+    except TypeError as error:
+        raise DataError(f"the simulator of {known.name}: {error}") from error

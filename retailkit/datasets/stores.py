@@ -9,7 +9,6 @@ store.truth["zone_visits"]       # what really happened, where somebody knows it
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -140,11 +139,7 @@ def load_store(
 
 
 def _simulate(known: Card, seed: int, options: dict[str, Any]) -> StoreRecording:
-    module, _, function = known.simulator.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), function)(seed=seed, **options)
-    except TypeError as error:
-        raise DataError(f"the simulator of {known.name}: {error}") from error
+    made = places.simulate(known, seed=seed, **options)
     return StoreRecording(known.name, known.simulator, shareable=known.shareable, **made)
 
 

@@ -1,6 +1,8 @@
 """Tables from files, with keys as they are: a key of 62 bits is no float, also where another one is missing."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +66,34 @@ def _whole(table: Any) -> dict[Any, Any]:
         return {}
     kind = table.schema.field("visit").type
     return {kind: pd.Int64Dtype()} if pyarrow.types.is_integer(kind) else {}
+
+
+@dataclass(frozen=True, eq=False)
+class InputTables:
+    """Tables that a page reads, with a digest, so that a run can tell what it was made from.
+
+    Attributes
+    ----------
+    name : str
+        Of the dataset.
+    frames : dict of str to DataFrame
+    source : str
+        Where they come from.
+    """
+
+    name: str
+    frames: Mapping[str, pd.DataFrame]
+    source: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Digest of all rows of all tables."""
+        total = hashlib.sha256()
+        for name, frame in self.frames.items():
+            total.update(name.encode())
+            total.update(pd.util.hash_pandas_object(frame.reset_index(drop=True)).to_numpy().tobytes())
+        return total.hexdigest()
+
+    def profile(self) -> dict[str, int]:
+        """Rows of each table."""
+        return {name: len(frame) for name, frame in self.frames.items()}

@@ -59,7 +59,9 @@ class TaggedPeople:
     quarantine: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=_QUARANTINE))
 
 
-def read_tagged_people(name: str | Path = "rfid_kinect", recordings: Sequence[str] | None = None) -> list[TaggedPeople]:
+def read_tagged_people(
+    name: str | Path = "rfid_kinect", recordings: Sequence[str] | None = None, seed: int = 0
+) -> list[TaggedPeople]:
     """Read the recordings of a set by its name below ``RETAILKIT_DATA``, or of a folder of one's own.
 
     A recording is two files: ``NAME.txt`` (a line for each person and picture: number of the track, time, x and y in
@@ -72,6 +74,8 @@ def read_tagged_people(name: str | Path = "rfid_kinect", recordings: Sequence[st
         A set, or the folder itself.
     recordings : list of str, optional
         Names of recordings; by default all, by name.
+    seed : int
+        Of a simulated set.
 
     Raises
     ------
@@ -79,7 +83,11 @@ def read_tagged_people(name: str | Path = "rfid_kinect", recordings: Sequence[st
         No such set or recording, a file without its partner, or a file without one good line. Single lines that
         cannot be used are set aside in the recording's quarantine.
     """
-    home = places.place(name, places.card_of(name))
+    known = places.card_of(name)
+    if known and known.simulator:
+        made: list[TaggedPeople] = places.simulate(known, seed=seed)
+        return made
+    home = places.place(name, known)
     stems = [path.stem for path in sorted(home.glob("*.txt"))]
     found = sorted({stem.removeprefix(_READS) for stem in stems if re.match(rf"({_READS})?\d", stem)})
     if strange := [stem for stem in recordings or () if stem not in found]:

@@ -14,10 +14,14 @@ from retailkit.store.rfid.location import locate_tags
 from retailkit.store.rfid.phase import phase_speed
 from retailkit.store.rfid.presence import find_presence
 from retailkit.store.rfid.reads import check_reads, count_problems, read_llrp
+from retailkit.store.rfid.studies import as_input, compare_speeds, count_consistent, study_fixtures, study_wearers
 from retailkit.store.rfid.whose import match_tags, score_tracks
 
 __all__ = [
+    "as_input",
     "check_reads",
+    "compare_speeds",
+    "count_consistent",
     "count_problems",
     "decode_epcs",
     "encode_products",
@@ -29,4 +33,6 @@ __all__ = [
     "place_tags",
     "read_llrp",
     "score_tracks",
+    "study_fixtures",
+    "study_wearers",
 ]
