@@ -7,6 +7,7 @@ retailkit modules that it imported, the data that it read, the runs that it read
     changed(then)       # ['retailkit.store.detect', 'data shelf_gaps']: what is different today; [] where nothing is
 """
 
+import base64
 import contextlib
 import functools
 import hashlib
@@ -15,6 +16,7 @@ import os
 import re
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from retailkit.lab import project, safe
 TAG = "stands_on"  # of a run
 MEANWHILE = "changed while it ran"
 SHORT = 16  # hexadecimal figures of a digest that are kept: 64 bits, for telling versions apart
+_LONGEST = 8000  # characters of a tag of MLflow
 Facts = dict[str, Any]
 
 _data: dict[str, dict[str, str]] = {}  # what this process said that it reads
@@ -120,15 +123,20 @@ def changed(then: Facts, reads_now: Mapping[str, str] | None = None) -> list[str
 
 
 def to_text(facts: Facts) -> str:
-    """Write facts for a tag of MLflow, which holds 8,000 characters."""
+    """Write facts for a tag of MLflow, which holds 8,000 characters; packed where they would be too long."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-    return text if len(text) <= 8000 else json.dumps({"too_long": _short(text)})
+    if len(text) <= _LONGEST:
+        return text
+    packed = json.dumps({"packed": base64.b64encode(zlib.compress(text.encode(), 9)).decode()})
+    return packed if len(packed) <= _LONGEST else json.dumps({"too_long": _short(text)})
 
 
 def from_text(text: str) -> Facts:
     """Read what `to_text` wrote; facts that are never as they were where it is not there, or was too long."""
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, TypeError, zlib.error):
         found = json.loads(text)
+        if isinstance(found, dict) and "packed" in found:
+            found = json.loads(zlib.decompress(base64.b64decode(found["packed"])))
         if isinstance(found, dict) and "too_long" not in found:
             return found
     return {"unknown": True}

@@ -1,5 +1,6 @@
 """What a run stands on: every change is found, and named; nothing else counts."""
 
+import hashlib
 import sys
 
 import pytest
@@ -143,3 +144,17 @@ def test_an_input_of_a_run_is_data(data, ready_house):
     then = freshness.from_text(records._run(_client(), run.id).data.tags[freshness.TAG])
     (data / "images" / "a.jpg").write_bytes(b"second")
     assert freshness.changed(then) == ["data shelves"]
+
+
+@pytest.mark.parametrize(("modules", "kept"), [(3, True), (300, True), (2000, False)])
+def test_facts_of_many_modules_are_packed_into_a_tag(modules, kept):
+    """A process that has imported all of the package stands on some two hundred modules."""
+    digests = {
+        f"retailkit.wing.room{number}": hashlib.sha256(str(number).encode()).hexdigest()[:16]
+        for number in range(modules)
+    }
+    facts = {"modules": digests, "data": {}, "reads": {}, "constraints": "abc"}
+    text = freshness.to_text(facts)
+    assert (len(text) <= 8000 and freshness.to_text(freshness.from_text(text)) == text) or not kept
+    assert (freshness.from_text(text) == facts) == kept
+    assert freshness.from_text('{"packed": "no"}') == {"unknown": True}
