@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from retailkit.lab.intervals import Estimate, student
 
-_LEAST_BLOCKS = 5
+LEAST_BLOCKS = 5
 _FIGURES = (*Estimate(0, 0, 0).row(), "count", "of")
 Describe = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -124,9 +124,9 @@ def _blocks(labelled: pd.DataFrame, truth: pd.DataFrame, by: str) -> NDArray:
         if by not in table:
             raise ValueError(f"{name} has no column {by!r} to tell blocks by; it has {', '.join(map(str, table))}")
     blocks = pd.unique(pd.concat([labelled[by], truth[by]]))
-    if len(blocks) < _LEAST_BLOCKS:
+    if len(blocks) < LEAST_BLOCKS:
         raise ValueError(
-            f"the labelled stretch has {len(blocks)} blocks by {by!r}: at least {_LEAST_BLOCKS} are needed, such as "
+            f"the labelled stretch has {len(blocks)} blocks by {by!r}: at least {LEAST_BLOCKS} are needed, such as "
             "quarters of an hour"
         )
     return blocks

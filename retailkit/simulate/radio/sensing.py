@@ -8,7 +8,7 @@ day.truth                                         # who left with what
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -260,11 +260,16 @@ def _know(
 
 
 def _recognise(
-    day: StoreDay, direction: str, which: str, missed: float, clocks: pd.DataFrame, rng: np.random.Generator
+    day: StoreDay,
+    direction: str,
+    which: Literal["first", "last"],
+    missed: float,
+    clocks: pd.DataFrame,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Faces at the door: who passed its line when, and about where."""
     passed = day.crossings[day.crossings["direction"] == direction].sort_values("time")
-    passed = passed.drop_duplicates("visit", keep="first" if which == "first" else "last")
+    passed = passed.drop_duplicates("visit", keep=which)
     passed = passed[rng.random(len(passed)) >= missed]
     place = passed[["x", "y"]].add(rng.normal(0, _ENTRY, (len(passed), 2)))
     time = _by(clocks, "cameras", passed["time"].to_numpy())

@@ -57,7 +57,7 @@ def find_acts(scene: Scene, plates: bool = True) -> Acts:
     """
     hands = scene.hands[scene.hands["kind"] != "reach"].reset_index().rename(columns={"index": "hand"})
     weighed = scene.sensors.plates if plates else scene.sensors.plates.iloc[:0]
-    weighed = weighed.assign(time=weighed["time"] - _offset(weighed, hands, scene.sensors.planogram))
+    weighed = weighed.assign(time=weighed["time"] - _offset(weighed, hands))
     pairs = _pair(weighed, hands, scene.sensors.planogram)
     table = _table(weighed.reset_index(drop=True), hands, pairs)
     products, pieces = _which(table, scene)
@@ -69,7 +69,7 @@ def _cell_places(planogram: pd.DataFrame, cells: pd.Series) -> NDArray[np.float6
     return planogram.set_index("cell")[["x", "y"]].reindex(cells).to_numpy(float)
 
 
-def _offset(weighed: pd.DataFrame, hands: pd.DataFrame, planogram: pd.DataFrame) -> float:
+def _offset(weighed: pd.DataFrame, hands: pd.DataFrame) -> float:
     """Seconds by which the plates' clock is ahead: where differences to hands of the same cell and sign crowd."""
     both = weighed.assign(take=weighed["grams"] < 0).merge(
         hands.assign(take=hands["kind"] == "take"), on=["cell", "take"], suffixes=("", "_hand")

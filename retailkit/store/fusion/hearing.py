@@ -3,8 +3,8 @@
 For every half second and every piece of a track there is a chance that an antenna reads a tag carried there, by the
 distance between them, and a strength at which it would. A second without a read counts as much as one with: silence
 under an antenna says that somebody else has it. Nothing is assumed of walls, bodies or power but that these depend on
-distance; what differs from antenna to antenna is learned (curves by isotonic counts, in the spirit of radio maps:
-Bahl & Padmanabhan 2000).
+distance; what differs from antenna to antenna is learned (curves of counts by distance, smoothed and drawn towards
+that of all antennas, in the spirit of radio maps: Bahl & Padmanabhan 2000).
 """
 
 from typing import NamedTuple
@@ -86,11 +86,11 @@ def learn_curves(
     chance = (heard + 4 * _PRIOR * everyone) / (there + 4 * _PRIOR)
     mean = (told.sum(axis=0) + 5 * before.strength.mean(axis=0)) / (heard.sum(axis=0) + 5)
     strength = (told + 5 * mean) / (heard + 5)
-    return Curves(np.clip(_falling(chance), _LEAST, 0.95), strength)
+    return Curves(np.clip(_smoothed(chance), _LEAST, 0.95), strength)
 
 
-def _falling(chance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smooth along distance, and never rising with it by much."""
+def _smoothed(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean along distance, a step's own counting twice."""
     padded = np.pad(chance, ((0, 0), (1, 1)), mode="edge")
     return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
 

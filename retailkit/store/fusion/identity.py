@@ -50,10 +50,9 @@ class Identity:
     meetings: pd.DataFrame
     evidence: NDArray[np.float64]
 
-    def learn(self, evidence: NDArray[np.float64], exchanged: NDArray[np.float64] | None = None) -> "Identity":
-        """Believe anew, with more evidence of pieces (log-likelihoods) and of meetings (log-odds)."""
-        meetings = self.meetings if exchanged is None else self.meetings.assign(odds=self.meetings["odds"] + exchanged)
-        beliefs = _propagate(self.evidence + evidence, self.pieces, meetings)
+    def learn(self, evidence: NDArray[np.float64]) -> "Identity":
+        """Believe anew, with more evidence of pieces (log-likelihoods)."""
+        beliefs = _propagate(self.evidence + evidence, self.meetings)
         return Identity(self.ways, self.pieces, self.shoppers, beliefs, self.meetings, self.evidence)
 
     def likely(self) -> NDArray[np.int64]:
@@ -85,12 +84,12 @@ def find_identities(
     meetings = _join(pieces, met, follows)
     evidence = np.zeros((len(pieces), len(shoppers) + 1))
     evidence[:, -1] = -3.0
-    for faces, end in ((entries, "begin"), (exits, "end")):
-        for piece, shopper in _recognise(ways, pieces, faces, end):
+    for faces in (entries, exits):
+        for piece, shopper in _recognise(ways, pieces, faces):
             known = np.full(len(shoppers) + 1, np.log((1 - _SURE) / len(shoppers)))
             known[np.searchsorted(shoppers, shopper)] = np.log(_SURE)
             evidence[piece] += known
-    return Identity(ways, pieces, shoppers, _propagate(evidence, pieces, meetings), meetings, evidence)
+    return Identity(ways, pieces, shoppers, _propagate(evidence, meetings), meetings, evidence)
 
 
 def _cut(ways: pd.DataFrame, met: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -147,13 +146,12 @@ def _join(pieces: pd.DataFrame, met: pd.DataFrame, follows: dict[Any, Any]) -> p
     )
 
 
-def _recognise(ways: pd.DataFrame, pieces: pd.DataFrame, faces: pd.DataFrame, end: str) -> list[tuple[int, int]]:
+def _recognise(ways: pd.DataFrame, pieces: pd.DataFrame, faces: pd.DataFrame) -> list[tuple[int, int]]:
     """Pair faces at the door with the pieces of tracks that were there: piece, shopper."""
     cost = np.full((len(faces), len(pieces)), _FAR)
-    close = pieces[(pieces["end"] - pieces["begin"]) >= 0]
     times = faces["time"].to_numpy()
     groups = dict(iter(ways.groupby("piece")))
-    for piece, begin, last in close[["piece", "begin", "end"]].itertuples(index=False):
+    for piece, begin, last in pieces[["piece", "begin", "end"]].itertuples(index=False):
         near = np.flatnonzero((times >= begin - 1.0) & (times <= last + 1.0))
         if len(near):
             way = groups[piece]
@@ -174,7 +172,7 @@ def _normal(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values / total if total > 0 else np.full(len(values), 1.0 / len(values))
 
 
-def _propagate(evidence: NDArray[np.float64], pieces: pd.DataFrame, meetings: pd.DataFrame) -> NDArray[np.float64]:
+def _propagate(evidence: NDArray[np.float64], meetings: pd.DataFrame) -> NDArray[np.float64]:
     """Beliefs of pieces: what each knows itself, times what comes from before and from after."""
     own = np.exp(evidence - evidence.max(axis=1, keepdims=True))
     before, after = np.ones_like(own), np.ones_like(own)  # messages into each piece from its past and its future

@@ -29,7 +29,7 @@ _ROUNDS, _SWEEPS = 3, 4
 _NO_TAG = 0.12  # that a piece has no tag that is ever heard
 _LIKELY = 0.02  # products less likely than this are not thought of for an act
 _EARLY = 6  # bins before its first act from which a tag is followed
-_OLD = 0.15  # how much of a tag's evidence counts for whose a track is: tags in one hand share their shadows
+_TRUST = 0.15  # how much of a tag's evidence counts for whose a track is: tags in one hand share their shadows
 _UNKNOWN, _GONE = 0.03, 2e-4  # chance of a read of somebody out of sight, and of somebody who has left
 _SETTLED = 0.005  # change of what is said to a tag that is worth following it again
 _SEEN = 0.02  # beliefs below are not told
@@ -72,13 +72,8 @@ def fuse_scene(scene: Scene, options: Options | None = None) -> Attribution:
         found = day.follow(identity, curves)
         if number + 1 < _ROUNDS:
             curves = found.curves
-            identity = identity_of(scene.identity, found.pieces) if chosen.relink else identity
+            identity = scene.identity.learn(_TRUST * found.pieces) if chosen.relink else identity
     return _tell(scene, acts, acts.tracks @ identity.beliefs, day.moved, found.last, found.unheard)
-
-
-def identity_of(identity: Identity, pieces: NDArray[np.float64]) -> Identity:
-    """Believe anew whose tracks are whose, with what tags say."""
-    return identity.learn(_OLD * pieces)
 
 
 class _Found(NamedTuple):

@@ -19,7 +19,7 @@ from retailkit.store.visits.crossings import find_crossings
 from retailkit.store.visits.stitching import stitch_tracks
 from retailkit.store.visits.tracks import check_tracks
 
-_AT_DOOR = 1.5  # metres from a door's line within which tracks may begin and end
+_AT_DOOR = 2.5  # metres from the middle of a door's line within which tracks may begin and end
 _SOON, _NEAR = 25.0, 3.5  # seconds and metres from where a track is lost to where it is found again
 _WALK = 1.2  # metres per second that somebody unseen may have walked
 _FAR = 1e6
@@ -115,7 +115,7 @@ def find_follows(ways: pd.DataFrame, doors: Any) -> dict[Any, Any]:
     """Pair tracks that end within the store with those that begin there soon and near: visit to visit."""
     ends = _ends(ways)
     lines = [np.asarray(line, dtype=float).mean(axis=0) for line in doors.values()]
-    left, came = (_near(ends[["x_end", "y_end"]], lines), _near(ends[["x", "y"]], lines))
+    left, came = (_near(ends[names], lines) for names in (["x_end", "y_end"], ["x", "y"]))
     passed = {visit for line in doors.values() for visit in find_crossings(ways, line)["visit"]}
     crossed = ends["visit"].isin(passed).to_numpy()
     return _follow(ends[~(left & crossed)], ends[~(came & crossed)])
@@ -123,7 +123,7 @@ def find_follows(ways: pd.DataFrame, doors: Any) -> dict[Any, Any]:
 
 def _near(places: pd.DataFrame, lines: list[NDArray[np.float64]]) -> NDArray[np.bool_]:
     away = [np.hypot(*(places.to_numpy() - middle).T) for middle in lines]
-    return np.asarray(np.min(away, axis=0) < _AT_DOOR + 1.0)
+    return np.asarray(np.min(away, axis=0) < _AT_DOOR)
 
 
 def _ends(ways: pd.DataFrame) -> pd.DataFrame:

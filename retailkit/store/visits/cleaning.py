@@ -16,22 +16,20 @@ _REACH = int(STILL / 2 / BEAT) + 1  # beats on each side that are near enough at
 _BLOCK = 4096  # beats at once: few enough for the processor's cache, and for sums that lose no digits
 
 
-def clean_tracks(tracks: pd.DataFrame, sure: float = 3.0) -> pd.DataFrame:
+def clean_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     """Do all that tracks need before anything is counted: stitch, untangle, smooth, and hold still who stands.
 
     Parameters
     ----------
     tracks : DataFrame with visit, time (seconds), x, y (metres)
         By visit and time, as `check_tracks` gives it; further columns are carried along.
-    sure : float
-        As `untangle_tracks` takes it.
 
     Returns
     -------
     DataFrame
         The same rows by visit and time, with new visit, x and y; `piece` is the visit that the tracker said.
     """
-    whole = untangle_tracks(stitch_tracks(tracks), sure=sure)
+    whole = untangle_tracks(stitch_tracks(tracks))
     stands, still, jitter = _hold_still(whole)
     smooth = smooth_tracks(whole, window_for(jitter), where=~stands)
     return smooth.assign(**{name: np.where(stands, still[name], smooth[name]) for name in still})

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from retailkit.datasets.stores import StoreRecording
-from retailkit.lab.rectified import Describe, rectify
+from retailkit.lab.rectified import LEAST_BLOCKS, Describe, rectify
 from retailkit.store.visits.zones import find_zone_visits
 
 _STARTS = ("join", "enter", "time")
-_LEAST = 5  # blocks in which something was noted
 
 
 def watched_stays(store: StoreRecording) -> pd.DataFrame:
@@ -71,6 +70,6 @@ def correct_watched(
     begin = min(early[start].min(), noted[start].min())
     edges = np.linspace(begin, until, blocks + 1)[1:-1] if len(early) and len(noted) else np.empty(0)
     labelled, truth = (rows.assign(block=np.searchsorted(edges, rows[start])) for rows in (early, noted))
-    if truth["block"].nunique() < _LEAST:
+    if truth["block"].nunique() < LEAST_BLOCKS:
         return pd.DataFrame(columns=["quantity", "value", "low", "high", "as_seen", "shift", "shift_low", "shift_high"])
     return rectify(describe, found[found[start] > until], labelled, truth, level=level)
