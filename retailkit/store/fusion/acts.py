@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from retailkit.store.fusion.sensors import Scene
+from retailkit.store.pairing import pair_up
 
 _APART = 1.2  # metres between the cell that a camera names and the one that a plate does
 _LATE = 2.0  # seconds between both, after their clocks are set to each other
@@ -59,7 +59,7 @@ def find_acts(scene: Scene, plates: bool = True) -> Acts:
     weighed = scene.sensors.plates if plates else scene.sensors.plates.iloc[:0]
     weighed = weighed.assign(time=weighed["time"] - _offset(weighed, hands))
     pairs = _pair(weighed, hands, scene.sensors.planogram)
-    table = _table(weighed.reset_index(drop=True), hands, pairs)
+    table = _table(weighed.reset_index(drop=True), hands, *pairs)
     products, pieces = _which(table, scene)
     table = table.assign(pieces=pieces)
     return Acts(table, products, _who(table, scene))
@@ -83,23 +83,23 @@ def _offset(weighed: pd.DataFrame, hands: pd.DataFrame) -> float:
     return float(np.median(apart[near[best]]))
 
 
-def _pair(weighed: pd.DataFrame, hands: pd.DataFrame, planogram: pd.DataFrame) -> list[tuple[int, int]]:
+def _pair(
+    weighed: pd.DataFrame, hands: pd.DataFrame, planogram: pd.DataFrame
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows of plates and hands that are one act: near in time and place, and of one sign."""
-    if not len(weighed) or not len(hands):
-        return []
     wait = weighed["time"].to_numpy()[:, None] - hands["time"].to_numpy()[None]
     one, other = _cell_places(planogram, weighed["cell"]), _cell_places(planogram, hands["cell"])
     away = np.hypot(*(one[:, None] - other[None]).transpose(2, 0, 1))
     same = (weighed["grams"].to_numpy() < 0)[:, None] == (hands["kind"] == "take").to_numpy()[None]
-    cost = np.where(same & (np.abs(wait) < _LATE) & (away < _APART), np.abs(wait) + 1.5 * away, 1e6)
-    rows, columns = linear_sum_assignment(cost)
-    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if cost[row, column] < 1e6]
+    cost = np.where(same & (np.abs(wait) < _LATE) & (away < _APART), np.abs(wait) + 1.5 * away, np.inf)
+    return pair_up(cost)
 
 
-def _table(weighed: pd.DataFrame, hands: pd.DataFrame, pairs: list[tuple[int, int]]) -> pd.DataFrame:
+def _table(
+    weighed: pd.DataFrame, hands: pd.DataFrame, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> pd.DataFrame:
     hand = np.full(len(weighed), -1)
-    for row, column in pairs:
-        hand[row] = hands["hand"].to_numpy()[column]
+    hand[rows] = hands["hand"].to_numpy()[columns]
     told = weighed.assign(sign=np.sign(weighed["grams"]).astype(int), real=1.0, hand=hand)
     only = hands[~hands["hand"].isin(hand)]
     seen = pd.DataFrame(

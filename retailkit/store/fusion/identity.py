@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
+from retailkit.store.pairing import pair_up
 from retailkit.store.visits.untangling import find_meetings
 
 _RATE = -1.9  # log-odds that a tracker exchanges two who meet: one in eight
@@ -21,7 +21,6 @@ _BOLD = 0.4  # how far motion is believed: its errors are not as independent as 
 _SURE = 0.97  # that a face is known for the right one
 _SWEEPS = 6
 _TRUSTED = 1.2  # metres between where a face was known and the track
-_FAR = 1e6
 
 
 @dataclass(eq=False)
@@ -148,7 +147,7 @@ def _join(pieces: pd.DataFrame, met: pd.DataFrame, follows: dict[Any, Any]) -> p
 
 def _recognise(ways: pd.DataFrame, pieces: pd.DataFrame, faces: pd.DataFrame) -> list[tuple[int, int]]:
     """Pair faces at the door with the pieces of tracks that were there: piece, shopper."""
-    cost = np.full((len(faces), len(pieces)), _FAR)
+    cost = np.full((len(faces), len(pieces)), np.inf)
     times = faces["time"].to_numpy()
     groups = dict(iter(ways.groupby("piece")))
     for piece, begin, last in pieces[["piece", "begin", "end"]].itertuples(index=False):
@@ -158,13 +157,9 @@ def _recognise(ways: pd.DataFrame, pieces: pd.DataFrame, faces: pd.DataFrame) ->
             place = [np.interp(times[near], way["time"], way[axis]) for axis in ("x", "y")]
             away = np.hypot(*(faces[axis].to_numpy()[near] - at for axis, at in zip("xy", place, strict=True)))
             outside = np.maximum(begin - times[near], 0) + np.maximum(times[near] - last, 0)
-            cost[near, int(piece)] = np.where(away < _TRUSTED, away + 0.3 * outside, _FAR)
-    rows, columns = linear_sum_assignment(cost) if cost.size else (np.empty(0, int), np.empty(0, int))
-    return [
-        (int(column), int(faces["shopper"].to_numpy()[row]))
-        for row, column in zip(rows, columns, strict=True)
-        if cost[row, column] < _FAR
-    ]
+            cost[near, int(piece)] = np.where(away < _TRUSTED, away + 0.3 * outside, np.inf)
+    rows, columns = pair_up(cost)
+    return list(zip(columns.tolist(), faces["shopper"].to_numpy()[rows].tolist(), strict=True))
 
 
 def _normal(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from retailkit.store.fusion.identity import Identity, find_identities
+from retailkit.store.pairing import pair_up
 from retailkit.store.rfid.epc import decode_epcs
 from retailkit.store.rfid.reads import check_reads
 from retailkit.store.visits.crossings import find_crossings
@@ -22,7 +22,6 @@ from retailkit.store.visits.tracks import check_tracks
 _AT_DOOR = 2.5  # metres from the middle of a door's line within which tracks may begin and end
 _SOON, _NEAR = 25.0, 3.5  # seconds and metres from where a track is lost to where it is found again
 _WALK = 1.2  # metres per second that somebody unseen may have walked
-_FAR = 1e6
 
 
 class Sensors(NamedTuple):
@@ -138,10 +137,8 @@ def _follow(ended: pd.DataFrame, begun: pd.DataFrame) -> dict[Any, Any]:
     away = np.hypot(*(begun[axis].to_numpy()[None] - ended[f"{axis}_end"].to_numpy()[:, None] for axis in ("x", "y")))
     possible = (wait > -0.5) & (wait < _SOON) & (away < np.minimum(_NEAR, 0.8 + _WALK * np.maximum(wait, 0)))
     possible &= ended["visit"].to_numpy()[:, None] != begun["visit"].to_numpy()[None]
-    cost = np.where(possible, away + 0.15 * np.abs(wait), _FAR)
-    one, other = linear_sum_assignment(cost)
-    kept = cost[one, other] < _FAR
-    names = ended["visit"].to_numpy()[one[kept]].tolist(), begun["visit"].to_numpy()[other[kept]].tolist()
+    one, other = pair_up(np.where(possible, away + 0.15 * np.abs(wait), np.inf))
+    names = ended["visit"].to_numpy()[one].tolist(), begun["visit"].to_numpy()[other].tolist()
     return dict(zip(*names, strict=True))
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse.csgraph import connected_components
 
+from retailkit.store.pairing import pair_up
 from retailkit.store.visits.ends import fit_ends
 from retailkit.store.visits.tracks import first_rows, take_rows
 from retailkit.store.visits.untangling import CameraError, camera_error
@@ -93,9 +93,7 @@ def _assign(one: NDArray[np.intp], other: NDArray[np.intp], cost: NDArray[np.flo
 def _assign_group(one: NDArray[np.intp], other: NDArray[np.intp], cost: NDArray[np.float64]) -> NDArray[np.intp]:
     left, rows = np.unique(one, return_inverse=True)
     right, columns = np.unique(other, return_inverse=True)
-    far = 1e6  # not allowed; any allowed pair is better than none
-    matrix = np.full((len(left), len(right)), far)
+    matrix = np.full((len(left), len(right)), np.inf)
     matrix[rows, columns] = cost
-    chosen, taken = linear_sum_assignment(matrix)
-    allowed = matrix[chosen, taken] < far
-    return np.stack([left[chosen[allowed]], right[taken[allowed]]], axis=1)
+    chosen, taken = pair_up(matrix)
+    return np.stack([left[chosen], right[taken]], axis=1)
