@@ -65,6 +65,29 @@ def find_acts(scene: Scene, plates: bool = True) -> Acts:
     return Acts(table, products, _who(table, scene))
 
 
+def as_events(acts: Acts, people: NDArray[np.float64], scene: Scene) -> pd.DataFrame:
+    """Tell acts as events: the likeliest product, and whom of the shoppers it was most likely.
+
+    Parameters
+    ----------
+    acts : Acts
+    people : array (acts, shoppers)
+        Probability that it was each.
+    scene : Scene
+
+    Returns
+    -------
+    DataFrame
+        As `Attribution.events`; no item, since a plate or a hand names none.
+    """
+    shoppers, names = scene.identity.shoppers, scene.sensors.products["product"].to_numpy()
+    return acts.table.assign(
+        kind=np.where(acts.table["sign"] < 0, "take", "return"), product=names[acts.products.argmax(axis=1)], item="",
+        shopper=shoppers[people.argmax(axis=1)] if len(people) else np.empty(0, shoppers.dtype),
+        probability=acts.table["real"],
+    )  # fmt: skip
+
+
 def _cell_places(planogram: pd.DataFrame, cells: pd.Series) -> NDArray[np.float64]:
     return planogram.set_index("cell")[["x", "y"]].reindex(cells).to_numpy(float)
 

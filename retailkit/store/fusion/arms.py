@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.store.fusion.acts import Acts, find_acts
+from retailkit.store.fusion.acts import Acts, as_events, find_acts
 from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
 from retailkit.store.fusion.sensors import Scene
 
@@ -55,11 +55,7 @@ def _by_acts(scene: Scene, acts: Acts, tracks: NDArray[np.float64]) -> Attributi
         for unit in range(int(np.ceil(total[who, product] - 0.02)))
     ]
     beliefs = pd.DataFrame(rows, columns=["item", "product", "shopper", "probability"])
-    events = table.assign(
-        kind=np.where(table["sign"] < 0, "take", "return"), product=names[kind], item="",
-        shopper=shoppers[people.argmax(axis=1)] if len(table) else [], probability=table["real"],
-    )  # fmt: skip
-    return attribute(beliefs, events, charge_expected(beliefs))
+    return attribute(beliefs, as_events(acts, people, scene), charge_expected(beliefs))
 
 
 def rfid_only(scene: Scene) -> Attribution:

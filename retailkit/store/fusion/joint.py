@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.store.fusion import hearing
-from retailkit.store.fusion.acts import Acts, find_acts
+from retailkit.store.fusion.acts import Acts, as_events, find_acts
 from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
 from retailkit.store.fusion.hearing import WIDTH, Curves, Floor, Lying
 from retailkit.store.fusion.identity import Identity
@@ -29,8 +29,10 @@ _ROUNDS, _SWEEPS = 3, 4
 _NO_TAG = 0.12  # that a piece has no tag that is ever heard
 _LIKELY = 0.02  # products less likely than this are not thought of for an act
 _EARLY = 6  # bins before its first act from which a tag is followed
+_STILL = 4  # bins after a face at the exit in which what is carried is still heard
 _TRUST = 0.15  # how much of a tag's evidence counts for whose a track is: tags in one hand share their shadows
 _UNKNOWN, _GONE = 0.03, 2e-4  # chance of a read of somebody out of sight, and of somebody who has left
+_FAR = -58.0  # dBm: strength of such a read
 _SETTLED = 0.005  # change of what is said to a tag that is worth following it again
 _SEEN = 0.02  # beliefs below are not told
 _HAND = 1.3  # metres from a shelf within which a tag in a hand is heard as on it
@@ -85,6 +87,37 @@ class _Found(NamedTuple):
     curves: Curves
 
 
+class _Reads(NamedTuple):
+    """Reads of all tags, one tag after the other."""
+
+    bin: NDArray[np.int64]
+    antenna: NDArray[np.int64]  # its column
+    rssi: NDArray[np.float64]
+    first: NDArray[np.int64]  # (tags + 1,): where each tag's begin
+
+    @classmethod
+    def of(cls, presence: Presence, tags: int) -> "_Reads":
+        table = presence.table
+        first = np.searchsorted(table["epc"].cat.codes.to_numpy(), np.arange(tags + 1))
+        antenna = np.searchsorted(presence.antennas, table["antenna"].to_numpy())
+        return cls(table["bin"].to_numpy(), antenna, table["rssi"].to_numpy(float), first)
+
+    def since(self, tag: int, begin: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Bins, antennas and strengths of a tag's reads from a bin on."""
+        rows = np.arange(self.first[tag], self.first[tag + 1])
+        rows = rows[self.bin[rows] >= begin]
+        return self.bin[rows], self.antenna[rows], self.rssi[rows]
+
+
+class _Evidence(NamedTuple):
+    """What reads say of one tag from a bin on."""
+
+    begin: int
+    states: NDArray[np.float64]  # likelihoods: (bins, states)
+    gains: NDArray[np.float64]  # of each row of the floor, if it was carried there
+    unknown: NDArray[np.float64]  # (bins,): if it was with somebody out of sight
+
+
 @dataclass(eq=False)
 class _Day:
     """What does not change from round to round."""
@@ -92,6 +125,7 @@ class _Day:
     scene: Scene
     acts: Acts
     presence: Presence
+    reads: _Reads
     floor: Floor
     lying: Lying
     moved: list[int]  # tags that may have moved
@@ -119,7 +153,8 @@ class _Day:
         lying = hearing.learn_lying(presence, home, until)
         places = scene.sensors.planogram.drop_duplicates("product").set_index("product")[["x", "y"]]
         where = places.reindex(scene.tags["product"]).fillna(-99.0).to_numpy(float)
-        return cls(scene, acts, presence, floor, lying, moved.tolist(), able, likely, act_bin, where)
+        reads = _Reads.of(presence, len(kind))
+        return cls(scene, acts, presence, reads, floor, lying, moved.tolist(), able, likely, act_bin, where)
 
     def follow(self, identity: Identity, curves: Curves) -> _Found:
         """Follow all tags with these beliefs and curves; acts and tags argue in sweeps."""
@@ -147,7 +182,7 @@ class _Day:
             for place, (tag, rows) in enumerate(zip(self.moved, self.able, strict=True)):
                 if np.abs(weight[rows, tag] - said[rows, tag]).max() < _SETTLED:  # nothing new was said to this tag
                     continue
-                begin, seen = evidence[place][:2]
+                begin, seen = evidence[place].begin, evidence[place].states
                 take = np.where(self.acts.table["sign"].to_numpy()[rows] < 0, weight[rows, tag], 0.0)
                 back = np.where(take > 0, 0.0, np.minimum(weight[rows, tag] * 8, 0.95))
                 state, odds = carriers.follow_tag(
@@ -172,39 +207,33 @@ class _Day:
             mine = share[:, column] > 0.3
             if mine.any():
                 leave[column], come[column] = end[mine].max() + 2, begin[mine].min()
-        for faces, ends in ((self.scene.sensors.exits, leave), (self.scene.sensors.entries, come)):
+        for faces, ends, after in ((self.scene.sensors.exits, leave, _STILL), (self.scene.sensors.entries, come, 0)):
             columns = np.searchsorted(identity.shoppers, faces["shopper"].to_numpy())
-            ends[columns] = ((faces["time"].to_numpy() - start) // WIDTH).astype(np.int64) + (4 if ends is leave else 0)
+            ends[columns] = ((faces["time"].to_numpy() - start) // WIDTH).astype(np.int64) + after
         moments = np.arange(bins)[:, None]
-        return leave.astype(np.int64), ((moments >= come[None]) & (moments <= leave[None])).astype(float)
+        return leave, ((moments >= come[None]) & (moments <= leave[None])).astype(float)
 
-    def _evidence(
-        self, place: int, identity: Identity, curves: Curves, still: NDArray, leave: NDArray
-    ) -> tuple[int, NDArray, NDArray, NDArray]:
-        """A tag's first bin, likelihoods of its states from there on, rows' gains, and somebody's out of sight."""
+    def _evidence(self, place: int, identity: Identity, curves: Curves, still: NDArray, leave: NDArray) -> _Evidence:
+        """What reads say of a tag that may have moved, from shortly before its first act."""
         from retailkit.store.fusion import carriers
 
         tag, bins = self.moved[place], self.presence.bins
         begin = max(int(self.act_bin[self.able[place]].min()) - _EARLY, 0)
-        codes = self.presence.table["epc"].cat.codes.to_numpy()
-        low, high = np.searchsorted(codes, [tag, tag + 1])
-        rows = self.presence.table.iloc[low:high]
-        late = rows["bin"].to_numpy() >= begin
-        bin_, rssi = rows["bin"].to_numpy()[late], rows["rssi"].to_numpy(float)[late]
-        antenna = np.searchsorted(self.presence.antennas, rows["antenna"].to_numpy()[late])
-        chance = self.lying.chance[tag]
-        lies = _where(bins - begin, bin_ - begin, antenna, rssi, chance, self.lying.strength[tag], 5.0)
-        common = np.maximum(0.6 * chance, 0.02)
-        other = _where(bins - begin, bin_ - begin, antenna, rssi, common, self.lying.strength[tag], 9.0)
-        level = np.full(len(chance), _UNKNOWN)
-        unknown = _where(bins - begin, bin_ - begin, antenna, rssi, level, np.full(len(chance), -58.0), 10.0)
-        gone = _where(bins - begin, bin_ - begin, antenna, rssi, np.full(len(chance), _GONE), level * 0 - 58.0, 10.0)
-        gains = self._gains(tag, begin, bin_, antenna, rssi, curves, still, lies)
+        number, antenna, rssi = self.reads.since(tag, begin)
+        chance, strength = self.lying.chance[tag], self.lying.strength[tag]
+
+        def where(chance: NDArray, strength: NDArray, spread: float) -> NDArray[np.float64]:
+            return _where(bins - begin, number - begin, antenna, rssi, chance, strength, spread)
+
+        lies, other = where(chance, strength, 5.0), where(np.maximum(0.6 * chance, 0.02), strength, 9.0)
+        far = np.full(len(chance), _FAR)
+        unknown, gone = (where(np.full(len(chance), level), far, 10.0) for level in (_UNKNOWN, _GONE))
+        gains = self._gains(tag, begin, number, antenna, rssi, curves, still, lies)
         carried = np.empty((bins - begin, len(identity.shoppers)))
         carriers.mix_evidence(
             begin, bins, self.floor.first, self.floor.piece, gains, identity.beliefs, unknown, leave, gone, carried
         )
-        return begin, carriers.as_chances(lies, other, carried), gains, unknown
+        return _Evidence(begin, carriers.as_chances(lies, other, carried), gains, unknown)
 
     def _gains(
         self, tag: int, begin: int, number: NDArray, antenna: NDArray, rssi: NDArray, curves: Curves, still: NDArray,
@@ -216,9 +245,7 @@ class _Day:
         """
         floor, worth = self.floor, self.lying.worth[tag]
         base, last = floor.first[begin], floor.first[-1]
-        first = floor.first[number]
-        length = floor.first[number + 1] - first
-        rows, read = spread(first, length), np.repeat(np.arange(len(number)), length)
+        rows, read = _rows_of(floor, number)
         told = hearing.read_gain(floor, curves, rows, antenna[read], rssi[read]) + np.log(worth)
         gains = hearing.WORTH * (worth * still[base:last] + np.bincount(rows - base, told, last - base))
         near = np.hypot(*(floor.place[base:last] - self.home[tag]).T) < _HAND
@@ -226,59 +253,40 @@ class _Day:
         return np.asarray(np.where(near, np.logaddexp(gains, at_home) - np.log(2), gains))
 
     def _learn(
-        self,
-        states: list[NDArray],
-        evidence: list,
-        identity: Identity,
-        curves: Curves,
-        leave: NDArray,
+        self, states: list[NDArray], evidence: list[_Evidence], identity: Identity, curves: Curves, leave: NDArray,
         unheard: NDArray,
-    ) -> _Found:
+    ) -> _Found:  # fmt: skip
         """What all tags together say of pieces of tracks and of how antennas hear."""
         from retailkit.store.fusion import carriers
 
-        antennas, steps = curves.chance.shape
+        floor, (antennas, steps) = self.floor, curves.chance.shape
         heard, told, there = (np.zeros((antennas, steps)) for _ in range(3))
         pieces = np.zeros_like(identity.beliefs)
-        codes = self.presence.table["epc"].cat.codes.to_numpy()
-        column = np.searchsorted(self.presence.antennas, self.presence.table["antenna"].to_numpy())
-        number, rssi = self.presence.table["bin"].to_numpy(), self.presence.table["rssi"].to_numpy(float)
-        for place, state in enumerate(states):
-            begin, _, gains, unknown = evidence[place]
-            weight = np.zeros(len(gains))
+        for tag, state, (begin, _, gains, unknown) in zip(self.moved, states, evidence, strict=True):
+            weight, base = np.zeros(len(gains)), floor.first[begin]
             carriers.learn_floor(
-                begin,
-                state,
-                self.floor.first,
-                self.floor.piece,
-                gains,
-                unknown,
-                identity.beliefs,
-                leave,
-                pieces,
-                weight,
+                begin, state, floor.first, floor.piece, gains, unknown, identity.beliefs, leave, pieces, weight
             )
-            base = self.floor.first[begin]
-            rows = np.flatnonzero(weight > 0.5)
+            near = np.flatnonzero(weight > 0.5)
             for ear in range(antennas):
-                there[ear] += np.bincount(self.floor.step[base + rows, ear], weight[rows], steps)
-            low, high = np.searchsorted(codes, [self.moved[place], self.moved[place] + 1])
-            mine = np.flatnonzero(number[low:high] >= begin) + low
-            first = self.floor.first[number[mine]]
-            length = self.floor.first[number[mine] + 1] - first
-            row, read = spread(first, length) - base, np.repeat(mine, length)
-            kept = weight[row] > 0.5
-            row, read = row[kept], read[kept]
-            cell = column[read], self.floor.step[base + row, column[read]]
-            np.add.at(heard, cell, weight[row])
-            np.add.at(told, cell, weight[row] * rssi[read])
+                there[ear] += np.bincount(floor.step[base + near, ear], weight[near], steps)
+            number, antenna, rssi = self.reads.since(tag, begin)
+            rows, read = _rows_of(floor, number)
+            kept = weight[rows - base] > 0.5
+            rows, read = rows[kept], read[kept]
+            cell = antenna[read], floor.step[rows, antenna[read]]
+            np.add.at(heard, cell, weight[rows - base])
+            np.add.at(told, cell, weight[rows - base] * rssi[read])
         last = np.array([state[-1, carriers.CARRIED :] for state in states])
-        return _Found(
-            last.reshape(len(states), len(identity.shoppers)),
-            unheard,
-            pieces,
-            hearing.learn_curves(heard, told, there, curves),
-        )
+        learned = hearing.learn_curves(heard, told, there, curves)
+        return _Found(last.reshape(len(states), len(identity.shoppers)), unheard, pieces, learned)
+
+
+def _rows_of(floor: Floor, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each read with each row of the floor in its bin: rows, and the reads' places in `number`."""
+    first = floor.first[number]
+    length = floor.first[number + 1] - first
+    return spread(first, length), np.repeat(np.arange(len(number)), length)
 
 
 def _where(
@@ -299,12 +307,7 @@ def _tell(scene: Scene, acts: Acts, people: NDArray, moved: list[int], last: NDA
         rows += [(epc, product, int(shoppers[who]), float(chances[who])) for who in np.flatnonzero(chances > _SEEN)]
     rows += _things_without_tags(acts, people[:, : len(shoppers)], unheard, shoppers, names)
     beliefs = pd.DataFrame(rows, columns=["item", "product", "shopper", "probability"])
-    best = people[:, : len(shoppers)].argmax(axis=1) if len(people) else np.empty(0, int)
-    events = acts.table.assign(
-        kind=np.where(acts.table["sign"] < 0, "take", "return"), product=names[acts.products.argmax(axis=1)], item="",
-        shopper=shoppers[best], probability=acts.table["real"],
-    )  # fmt: skip
-    return attribute(beliefs, events, charge_expected(beliefs))
+    return attribute(beliefs, as_events(acts, people[:, : len(shoppers)], scene), charge_expected(beliefs))
 
 
 def _things_without_tags(
