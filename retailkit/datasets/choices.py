@@ -17,6 +17,7 @@ import pandas as pd
 from retailkit.datasets import places
 from retailkit.datasets.catalogue import DataError
 from retailkit.datasets.reading import digest
+from retailkit.datasets.tables import need_columns
 
 # As the R package logitr (Helveston 2023) names them; a table may use our names as well.
 _NAMES = {"obsID": "situation", "id": "household", "brand": "alternative", "choice": "chosen"}
@@ -96,8 +97,7 @@ def read_choices(name: str | Path, otherwise: pd.DataFrame | None = None, mistak
         raise DataError(f"{folder} holds {len(files)} tables (.rda, .csv); one is needed")
     frame = _read_rda(files[0]) if files[0].suffix.lower() == ".rda" else _read_csv(files[0])
     frame = frame.rename(columns={old: new for old, new in _NAMES.items() if new not in frame}).reset_index(drop=True)
-    if missing := [column for column in _NEEDED if column not in frame]:
-        raise DataError(f"{files[0]} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
+    need_columns(frame, _NEEDED, files[0], error=DataError)
     first = [column for column in ("situation", "household", "alternative", "chosen") if column in frame]
     frame = frame[[*first, *frame.columns.difference([*first, "alt"], sort=False)]]
     source = known.source if known else str(files[0])

@@ -20,6 +20,7 @@ import pandas as pd
 
 from retailkit.datasets import places as whereabouts
 from retailkit.datasets.catalogue import DataError
+from retailkit.datasets.tables import need_columns
 
 SESSIONS = ("S0", "S1", "S2", "S3")  # of EPC Gen2: how long a tag that has answered keeps silent
 SETUPS = {"2d": "2d.npy", "2da": "2d_asymmetric.npy", "3d": "3d.npy"}
@@ -206,8 +207,7 @@ def _table(path: Path, columns: list[str]) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise DataError(f"{path} is no table that can be read: {error}") from error
-    if missing := [name for name in columns if name not in table]:
-        raise DataError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table))}")
+    need_columns(table, columns, path, error=DataError)
     table = table[columns].apply(lambda column: column.fillna("").str.strip())
     return table.assign(line=np.arange(len(table)) + 2)
 

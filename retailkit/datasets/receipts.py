@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from retailkit.datasets.catalogue import DataError
+from retailkit.datasets.tables import need_columns
 
 COLUMNS = ["case", "customer", "product", "quantity"]
 PROBLEMS = ["case", "event", "problem", "told", "outcome"]
@@ -197,8 +198,7 @@ def score_receipts(found: pd.DataFrame, true: pd.DataFrame, cases: Iterable[str]
 
 def _units(frame: pd.DataFrame, name: str) -> pd.Series:
     """Units by case, customer and product, all three as text."""
-    if missing := [column for column in COLUMNS if column not in frame]:
-        raise ValueError(f"{name} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
+    need_columns(frame, COLUMNS, name)
     quantity = pd.to_numeric(frame["quantity"], errors="coerce")
     if (bad := ~(quantity.ge(0) & quantity.mod(1).eq(0))).any():
         row = frame[bad].iloc[0]

@@ -22,7 +22,7 @@ from retailkit.datasets import places
 from retailkit.datasets.by_rule import Point, as_point, draw_boxes, draw_gates
 from retailkit.datasets.catalogue import Card, DataError, card_files
 from retailkit.datasets.recordings import read_recordings
-from retailkit.datasets.tables import read_table
+from retailkit.datasets.tables import need_columns, read_table
 
 PLAN = "plan.json"
 
@@ -197,7 +197,6 @@ def _table(folder: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame | 
     for path in (folder / f"{name}.parquet", folder / f"{name}.csv"):
         if path.is_file():
             table = read_table(path)
-            if missing := [column for column in columns if column not in table]:
-                raise DataError(f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, table))}")
+            need_columns(table, columns, path, error=DataError)
             return table
     return None

@@ -1,7 +1,10 @@
-"""Tables from files, with keys as they are: a key of 62 bits is no float, also where another one is missing."""
+"""Tables from files, with keys as they are: a key of 62 bits is no float, also where another one is missing.
+
+Whoever takes a frame asks here for the columns that it needs (`need_columns`).
+"""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,30 @@ def _whole(table: Any) -> dict[Any, Any]:
         return {}
     kind = table.schema.field("visit").type
     return {kind: pd.Int64Dtype()} if pyarrow.types.is_integer(kind) else {}
+
+
+def need_columns(
+    frame: pd.DataFrame, columns: Iterable[Hashable], name: object, *, error: type[Exception] = ValueError
+) -> None:
+    """Refuse a frame that lacks a column.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    columns : names
+        Those that must be there.
+    name : object
+        What the frame is called where it is refused: a parameter, or the path of a file.
+    error : type of exception
+        What is raised.
+
+    Raises
+    ------
+    ValueError
+        Or `error`: naming the frame, the columns that are missing, and those that it has.
+    """
+    if missing := [str(column) for column in columns if column not in frame]:
+        raise error(f"{name} has no column {', '.join(missing)}; it has {', '.join(map(str, frame)) or 'none'}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from retailkit.datasets import DataError
+from retailkit.datasets.tables import need_columns
 from retailkit.lab.intervals import Estimate, interval
 from retailkit.store.tracking import check_boxes
 from retailkit.store.visits.zones import check_zones
@@ -193,8 +194,7 @@ def to_floor(
     """
     matrix = check_homography(homography)
     frame = check_boxes(tracks, ["frame", "x1", "y1", "x2", "y2"])
-    if "visit" not in tracks:
-        raise ValueError(f"tracks has no column visit; it has {', '.join(map(str, tracks))}")
+    need_columns(tracks, ["visit"], "tracks")
     if "time" not in tracks and not (rate and rate > 0):
         raise ValueError(f"rate is {rate!r}: frames per second above 0 are needed where tracks has no time")
     time = tracks["time"].to_numpy(dtype=float) if "time" in tracks else frame["frame"].to_numpy() / float(rate or 1)

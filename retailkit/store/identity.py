@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.datasets import DataError
+from retailkit.datasets.tables import need_columns
 from retailkit.lab.intervals import Estimate, student
 from retailkit.store.match import CORNERS, box_iou
 
@@ -112,8 +113,7 @@ def _sequences(found: pd.DataFrame, truth: pd.DataFrame, reach: float) -> dict[s
 
 
 def _checked(frame: pd.DataFrame, which: str, columns: list[str]) -> pd.DataFrame:
-    if missing := [name for name in columns if name not in frame]:
-        raise ValueError(f"{which} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
+    need_columns(frame, columns, which)
     moment = columns[0]
     table = frame[columns].reset_index(drop=True)
     table["sequence"] = frame["sequence"].to_numpy() if "sequence" in frame else ""

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.lab import project
 
 TRACKERS = ("bytetrack", "botsort", "ocsort", "deepocsort", "fasttrack", "tracktrack")  # of ultralytics 8.4
@@ -106,8 +107,7 @@ def describe_tracks(boxes: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
 def check_boxes(boxes: pd.DataFrame, columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
     """Refuse what are no boxes, naming the row; give the columns asked for as numbers."""
     columns = list(columns)
-    if missing := [name for name in columns if name not in boxes]:
-        raise ValueError(f"boxes has no column {', '.join(missing)}; it has {', '.join(map(str, boxes))}")
+    need_columns(boxes, columns, "boxes")
     if "class_name" in boxes and boxes["class_name"].nunique() > 1:
         kinds = ", ".join(sorted(map(str, boxes["class_name"].unique())))
         raise ValueError(f"boxes are of several classes ({kinds}): track one class at a time")

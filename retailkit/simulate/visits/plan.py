@@ -9,6 +9,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.simulate.visits.routes import BODY, Routes, find_routes
 
 Point = Sequence[float]
@@ -159,8 +160,7 @@ def _check_frames(plan: StorePlan) -> None:
         ("checkouts", CHECKOUT_COLUMNS), ("cameras", CAMERA_COLUMNS),
     ):  # fmt: skip
         frame = getattr(plan, what)
-        if missing := [name for name in columns if name not in frame]:
-            raise ValueError(f"{what} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
+        need_columns(frame, columns, what)
         if len(again := frame[columns[0]][frame[columns[0]].duplicated()]):
             raise ValueError(f"{what}: {columns[0]} {again.iloc[0]!r} is there twice; names must differ")
     low, high = plan.walls[:, :2], plan.walls[:, 2:]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from retailkit.store.fusion.identity import Identity
 from retailkit.store.rfid.presence import Presence
+from retailkit.store.visits.tracks import spread
 
 WIDTH = 0.5  # seconds of a bin
 STEP, REACH = 0.5, 9.0  # metres: of a step of distance, and how far antennas may hear
@@ -44,6 +45,36 @@ class Floor(NamedTuple):
     first: NDArray[np.int64]
     step: NDArray[np.int64]
     place: NDArray[np.float64]
+
+
+class Reads(NamedTuple):
+    """Reads of all tags, one tag after the other.
+
+    Attributes
+    ----------
+    bin, antenna, rssi : arrays (reads,)
+        Antennas are columns; strengths are in dBm.
+    first : array (tags + 1,)
+        Where each tag's reads begin.
+    """
+
+    bin: NDArray[np.int64]
+    antenna: NDArray[np.int64]
+    rssi: NDArray[np.float64]
+    first: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, presence: Presence, tags: int) -> "Reads":
+        table = presence.table
+        first = np.searchsorted(table["epc"].cat.codes.to_numpy(), np.arange(tags + 1))
+        antenna = np.searchsorted(presence.antennas, table["antenna"].to_numpy())
+        return cls(table["bin"].to_numpy(), antenna, table["rssi"].to_numpy(float), first)
+
+    def since(self, tag: int, begin: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Bins, antennas and strengths of a tag's reads from a bin on."""
+        rows = np.arange(self.first[tag], self.first[tag + 1])
+        rows = rows[self.bin[rows] >= begin]
+        return self.bin[rows], self.antenna[rows], self.rssi[rows]
 
 
 class Curves(NamedTuple):
@@ -106,6 +137,22 @@ def read_gain(floor: Floor, curves: Curves, rows: NDArray[np.int64], antenna: ND
     step = floor.step[rows, antenna]
     chance = curves.chance[antenna, step]
     return np.log(chance) - np.log1p(-chance) + student(rssi - curves.strength[antenna, step], _SPREAD)
+
+
+def rows_of(floor: Floor, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each read with each row of the floor in its bin: rows, and the reads' places in `number`."""
+    first = floor.first[number]
+    length = floor.first[number + 1] - first
+    return spread(first, length), np.repeat(np.arange(len(number)), length)
+
+
+def heard_there(
+    bins: int, number: NDArray, antenna: NDArray, rssi: NDArray, chance: NDArray, strength: NDArray, width: float
+) -> NDArray[np.float64]:
+    """Log-likelihood of a tag's bins in a place where each antenna has a chance and a strength."""
+    quiet = np.log1p(-chance).sum()
+    gain = np.log(chance[antenna]) - np.log1p(-chance[antenna]) + student(rssi - strength[antenna], width)
+    return WORTH * (quiet + np.bincount(number, gain, bins))
 
 
 def student(off: NDArray, spread: float) -> NDArray[np.float64]:

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from retailkit.store.fusion import hearing
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
 from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
-from retailkit.store.fusion.hearing import WIDTH, Curves, Floor, Lying
+from retailkit.store.fusion.hearing import WIDTH, Curves, Floor, Lying, Reads
 from retailkit.store.fusion.identity import Identity
 from retailkit.store.fusion.sensors import Scene, Sensors, prepare
 from retailkit.store.rfid.presence import Presence, find_presence
-from retailkit.store.visits.tracks import spread
 
 _ROUNDS, _SWEEPS = 3, 4
 _NO_TAG = 0.12  # that a piece has no tag that is ever heard
@@ -87,28 +86,6 @@ class _Found(NamedTuple):
     curves: Curves
 
 
-class _Reads(NamedTuple):
-    """Reads of all tags, one tag after the other."""
-
-    bin: NDArray[np.int64]
-    antenna: NDArray[np.int64]  # its column
-    rssi: NDArray[np.float64]
-    first: NDArray[np.int64]  # (tags + 1,): where each tag's begin
-
-    @classmethod
-    def of(cls, presence: Presence, tags: int) -> "_Reads":
-        table = presence.table
-        first = np.searchsorted(table["epc"].cat.codes.to_numpy(), np.arange(tags + 1))
-        antenna = np.searchsorted(presence.antennas, table["antenna"].to_numpy())
-        return cls(table["bin"].to_numpy(), antenna, table["rssi"].to_numpy(float), first)
-
-    def since(self, tag: int, begin: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Bins, antennas and strengths of a tag's reads from a bin on."""
-        rows = np.arange(self.first[tag], self.first[tag + 1])
-        rows = rows[self.bin[rows] >= begin]
-        return self.bin[rows], self.antenna[rows], self.rssi[rows]
-
-
 class _Evidence(NamedTuple):
     """What reads say of one tag from a bin on."""
 
@@ -125,7 +102,7 @@ class _Day:
     scene: Scene
     acts: Acts
     presence: Presence
-    reads: _Reads
+    reads: Reads
     floor: Floor
     lying: Lying
     moved: list[int]  # tags that may have moved
@@ -153,7 +130,7 @@ class _Day:
         lying = hearing.learn_lying(presence, home, until)
         places = scene.sensors.planogram.drop_duplicates("product").set_index("product")[["x", "y"]]
         where = places.reindex(scene.tags["product"]).fillna(-99.0).to_numpy(float)
-        reads = _Reads.of(presence, len(kind))
+        reads = Reads.of(presence, len(kind))
         return cls(scene, acts, presence, reads, floor, lying, moved.tolist(), able, likely, act_bin, where)
 
     def follow(self, identity: Identity, curves: Curves) -> _Found:
@@ -223,7 +200,7 @@ class _Day:
         chance, strength = self.lying.chance[tag], self.lying.strength[tag]
 
         def where(chance: NDArray, strength: NDArray, spread: float) -> NDArray[np.float64]:
-            return _where(bins - begin, number - begin, antenna, rssi, chance, strength, spread)
+            return hearing.heard_there(bins - begin, number - begin, antenna, rssi, chance, strength, spread)
 
         lies, other = where(chance, strength, 5.0), where(np.maximum(0.6 * chance, 0.02), strength, 9.0)
         far = np.full(len(chance), _FAR)
@@ -245,7 +222,7 @@ class _Day:
         """
         floor, worth = self.floor, self.lying.worth[tag]
         base, last = floor.first[begin], floor.first[-1]
-        rows, read = _rows_of(floor, number)
+        rows, read = hearing.rows_of(floor, number)
         told = hearing.read_gain(floor, curves, rows, antenna[read], rssi[read]) + np.log(worth)
         gains = hearing.WORTH * (worth * still[base:last] + np.bincount(rows - base, told, last - base))
         near = np.hypot(*(floor.place[base:last] - self.home[tag]).T) < _HAND
@@ -271,7 +248,7 @@ class _Day:
             for ear in range(antennas):
                 there[ear] += np.bincount(floor.step[base + near, ear], weight[near], steps)
             number, antenna, rssi = self.reads.since(tag, begin)
-            rows, read = _rows_of(floor, number)
+            rows, read = hearing.rows_of(floor, number)
             kept = weight[rows - base] > 0.5
             rows, read = rows[kept], read[kept]
             cell = antenna[read], floor.step[rows, antenna[read]]
@@ -280,22 +257,6 @@ class _Day:
         last = np.array([state[-1, carriers.CARRIED :] for state in states])
         learned = hearing.learn_curves(heard, told, there, curves)
         return _Found(last.reshape(len(states), len(identity.shoppers)), unheard, pieces, learned)
-
-
-def _rows_of(floor: Floor, number: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each read with each row of the floor in its bin: rows, and the reads' places in `number`."""
-    first = floor.first[number]
-    length = floor.first[number + 1] - first
-    return spread(first, length), np.repeat(np.arange(len(number)), length)
-
-
-def _where(
-    bins: int, number: NDArray, antenna: NDArray, rssi: NDArray, chance: NDArray, strength: NDArray, spread: float
-) -> NDArray[np.float64]:
-    """Log-likelihood of a tag's bins in a place where each antenna has a chance and a strength."""
-    quiet = np.log1p(-chance).sum()
-    gain = np.log(chance[antenna]) - np.log1p(-chance[antenna]) + hearing.student(rssi - strength[antenna], spread)
-    return hearing.WORTH * (quiet + np.bincount(number, gain, bins))
 
 
 def _tell(scene: Scene, acts: Acts, people: NDArray, moved: list[int], last: NDArray, unheard: NDArray) -> Attribution:

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from retailkit.datasets.tables import need_columns
 from retailkit.lab.intervals import interval, paired, resample, student
 
 COLUMNS = ["arm", "stratum", "day", "measure", "numerator", "denominator"]
@@ -66,8 +67,7 @@ def summarise(table: pd.DataFrame, repetitions: int = 2000, seed: int = 0, level
 
 def _parts(table: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     """The rows of each measure and stratum, in the order of the table."""
-    if missing := [name for name in COLUMNS if name not in table]:
-        raise ValueError(f"the table has no column {', '.join(missing)}; it has {', '.join(map(str, table))}")
+    need_columns(table, COLUMNS, "the table")
     sums = table[["numerator", "denominator"]].to_numpy(float)
     if not (known := np.isfinite(sums).all(axis=1)).all():
         raise ValueError(f"the table: a sum is no number in {_words(table[~known])}")

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from retailkit.datasets.receipts import score_receipts
+from retailkit.datasets.tables import need_columns
 from retailkit.store.fusion.attribution import EVENTS, RECEIPTS, Attribution
-from retailkit.store.fusion.truth import TrueDay, check_beliefs, check_came, check_truth, need
+from retailkit.store.fusion.truth import TrueDay, check_beliefs, check_came, check_truth
 
 TOLERANCES = (0.5, 1.0, 2.0, 5.0)  # seconds between an act and what is told of it
 _CENT = 0.005  # money less than this apart is the same
@@ -91,7 +92,7 @@ def judge_receipts(receipts: pd.DataFrame, truth: TrueDay, merge: bool = False) 
         A row for each who came, in the order of `truth.shoppers`: shopper, right, found, bought (units), charged,
         owed (money), wrong (whether anything is).
     """
-    need(receipts, RECEIPTS, "receipts")
+    need_columns(receipts, RECEIPTS, "receipts")
     check_came(receipts, truth, "receipts")
     people = truth.shoppers.set_index("shopper")["group"] if merge else truth.shoppers["shopper"]
     sides = [receipts[RECEIPTS], truth.receipts.assign(quantity=1)[RECEIPTS]]
@@ -203,7 +204,7 @@ def _pairs(gaps: NDArray[np.float64], tolerance: float) -> int:
 
 
 def _acts(events: pd.DataFrame, acts: pd.DataFrame, tolerances: Sequence[float]) -> Iterator[Row]:
-    need(events, EVENTS[:4], "events")
+    need_columns(events, EVENTS[:4], "events")
     gaps, found, true = list(_gaps(events, acts)), len(events), len(acts)
     for tolerance in tolerances:
         right = sum(_pairs(each, tolerance) for each in gaps)
@@ -221,7 +222,7 @@ def count_stock(events: pd.DataFrame, truth: TrueDay) -> pd.DataFrame:
         cell, product, counted (may be below zero, where more was told to be taken than lay there), true. A cell that
         the store does not have, named by an event, has rows too.
     """
-    need(events, EVENTS[:4], "events")
+    need_columns(events, EVENTS[:4], "events")
     morning = truth.pieces.groupby(["cell", "product"]).size()
     sign = events["kind"].map({"take": -1, "return": 1})
     if sign.isna().any():

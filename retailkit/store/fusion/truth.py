@@ -1,10 +1,10 @@
 """What really happened on a store-day, and checks of it and of what a method believes."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
 
+from retailkit.datasets.tables import need_columns
 from retailkit.store.fusion.attribution import BELIEFS
 
 _SLACK = 1e-6  # what rounding may add to a sum of probabilities
@@ -48,7 +48,7 @@ class TrueDay(NamedTuple):
 def check_truth(truth: TrueDay) -> None:
     """Raise a ValueError where a table of the truth lacks a column, or names a shopper who never came."""
     for name, columns in _NEEDED.items():
-        need(getattr(truth, name), columns, f"truth.{name}")
+        need_columns(getattr(truth, name), columns, f"truth.{name}")
     if (twice := truth.shoppers["shopper"].duplicated()).any():
         raise ValueError(
             f"truth.shoppers names shopper {truth.shoppers['shopper'][twice].tolist()[0]!r} more than once"
@@ -58,7 +58,7 @@ def check_truth(truth: TrueDay) -> None:
 
 def check_beliefs(beliefs: pd.DataFrame) -> None:
     """Raise a ValueError where probabilities are impossible, or an item is told twice of one shopper."""
-    need(beliefs, BELIEFS, "beliefs")
+    need_columns(beliefs, BELIEFS, "beliefs")
     said = beliefs["probability"].astype(float)
     if (wrong := ~said.between(0, 1 + _SLACK)).any():
         row = beliefs[wrong].iloc[:1].to_dict("records")[0]
@@ -72,12 +72,6 @@ def check_beliefs(beliefs: pd.DataFrame) -> None:
             f"beliefs: probabilities of item {sums.idxmax()!r} sum to {sums.max():.6g}; 1 is the most, the rest is "
             "that nobody left with it"
         )
-
-
-def need(frame: pd.DataFrame, columns: Iterable[str], name: str) -> None:
-    """Raise a ValueError where a frame lacks a column."""
-    if missing := [column for column in columns if column not in frame]:
-        raise ValueError(f"{name} has no column {', '.join(missing)}; it has {', '.join(map(str, frame)) or 'none'}")
 
 
 def check_came(frame: pd.DataFrame, truth: TrueDay, name: str) -> None:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from scipy import optimize, sparse, special
 from scipy.spatial import distance
 
+from retailkit.datasets.tables import need_columns
+
 Locator = Callable[[pd.Series, pd.Index], pd.DataFrame]  # known places and tags to place: (tags, places) probabilities
 _CUT = 3.0  # standard deviations after which a read says nothing of another
 _LEAST = 1e-12
@@ -141,8 +143,7 @@ def _numbers(places: pd.Index, known: pd.Series, epcs: pd.Index) -> NDArray[np.i
 
 
 def _check_reads(reads: pd.DataFrame) -> None:
-    if missing := [name for name in ("walk", "time", "epc", "rssi") if name not in reads]:
-        raise ValueError(f"reads has no column {', '.join(missing)}; it has {', '.join(map(str, reads))}")
+    need_columns(reads, ("walk", "time", "epc", "rssi"), "reads")
     wrong = reads[~np.isfinite(reads[["time", "rssi"]]).all(axis=1)]
     if len(wrong):
         raise ValueError(

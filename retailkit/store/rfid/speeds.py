@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from retailkit.datasets.tables import need_columns
+
 STEP, SMOOTH, GAP = 0.05, 0.8, 0.5  # seconds: of a track's speeds; of the window over them; a track unseen for longer
 BIN, FULL = 0.25, 3  # seconds of reads of which the median is taken; reads that make a full bin
 TICK = 0.1  # seconds: steps of the search for the clock's offset
@@ -72,8 +74,7 @@ def need(what: str, frame: pd.DataFrame, columns: list[str]) -> None:
     ValueError
         Naming the frame, the column and the row.
     """
-    if missing := [name for name in columns if name not in frame]:
-        raise ValueError(f"{what} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
+    need_columns(frame, columns, what)
     if frame.empty:
         raise ValueError(f"{what} has no rows; at least one is needed")
     for name in columns:

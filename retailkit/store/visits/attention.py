@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.lab.intervals import Estimate
 
 STAGES = ("passed", "stopped", "reached", "took", "kept")
@@ -149,7 +150,7 @@ def name_hands(hands: pd.DataFrame, tracks: pd.DataFrame, within: float = 2.0) -
     within : float, seconds
         How far the nearest moment of the track may be; without one the visit is nan, which `find_funnel` sets aside.
     """
-    _need(tracks, "tracks", ["visit", "time", "piece"])
+    need_columns(tracks, ["visit", "time", "piece"], "tracks")
     names = tracks[["time", "piece", "visit"]].sort_values("time", kind="stable")
     rows = hands.assign(row=np.arange(len(hands))).rename(columns={"visit": "piece"})
     known = rows[rows["piece"].isin(names["piece"]) & np.isfinite(rows["time"].to_numpy(dtype=float))]
@@ -161,19 +162,14 @@ def name_hands(hands: pd.DataFrame, tracks: pd.DataFrame, within: float = 2.0) -
 def _check_frames(zone_visits: pd.DataFrame, cells: pd.DataFrame, per: str) -> None:
     if per not in ("cell", "product", "zone"):
         raise ValueError(f"per is {per!r}; 'cell', 'product' or 'zone' is accepted")
-    _need(zone_visits, "zone_visits", ["visit", "zone", "dwell", "stopped"])
-    _need(cells, "cells", list(dict.fromkeys(["cell", "zone", per])))
+    need_columns(zone_visits, ["visit", "zone", "dwell", "stopped"], "zone_visits")
+    need_columns(cells, list(dict.fromkeys(["cell", "zone", per])), "cells")
     if (twice := cells["cell"].duplicated()).any():
         raise ValueError(f"cells: {cells.loc[twice, 'cell'].iloc[0]!r} is listed twice; a row for each cell is needed")
     for name in ("dwell", "stopped"):
         if (bad := ~np.isfinite(zone_visits[name].to_numpy(dtype=float))).any():
             row = int(np.flatnonzero(bad)[0])
             raise ValueError(f"zone_visits, row {row + 1}: {name} is {zone_visits[name].iloc[row]}; it must be known")
-
-
-def _need(frame: pd.DataFrame, name: str, columns: Iterable[str]) -> None:
-    if missing := [column for column in columns if column not in frame]:
-        raise ValueError(f"{name} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
 
 
 def _check_recall(recall: Recall) -> dict[str, Estimate]:
@@ -192,7 +188,7 @@ def _check_recall(recall: Recall) -> dict[str, Estimate]:
 
 def _check_hands(hands: pd.DataFrame, cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Usable hand events with their row, and those set aside with what is wrong about them."""
-    _need(hands, "hands", ["visit", "time", "cell", "kind", "probability"])
+    need_columns(hands, ["visit", "time", "cell", "kind", "probability"], "hands")
     frame = hands.reset_index(drop=True).assign(row=np.arange(1, len(hands) + 1))
     problem = np.full(len(frame), "", dtype=object)
     probability = frame["probability"].to_numpy(dtype=float)

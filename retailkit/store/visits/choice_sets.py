@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.store.visits.attention import Funnel
 
 SURE = 0.5  # what is kept with at least this probability was kept
@@ -162,8 +163,7 @@ def _checked(
     choices: pd.DataFrame, attributes: Sequence[str], situation: str, alternative: str, chosen: str, cluster: str | None
 ) -> pd.DataFrame:
     needed = [situation, alternative, chosen, *([cluster] if cluster else []), *attributes]
-    if missing := [name for name in needed if name not in choices]:
-        raise ValueError(f"choices has no column {', '.join(missing)}; it has {', '.join(map(str, choices))}")
+    need_columns(choices, needed, "choices")
     if not len(attributes) or not len(choices):
         raise ValueError(f"{len(choices)} rows and {len(attributes)} attributes: at least one of each is needed")
     for name in needed:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.lab.clustered import clustered_share
 from retailkit.lab.durations import Curve, time_until
 from retailkit.lab.intervals import Estimate
@@ -65,8 +66,7 @@ def dwell_times(
     no fair sample of stays. Shares: Wilson (1927), by the number of independent trials that one person's repeated stays
     are worth (Korn & Graubard 1998).
     """
-    if missing := [name for name in _NEEDED if name not in zone_visits]:
-        raise ValueError(f"zone_visits has no column {', '.join(missing)}; it has {', '.join(map(str, zone_visits))}")
+    need_columns(zone_visits, _NEEDED, "zone_visits")
     if horizon is not None and not horizon > 0:
         raise ValueError(f"horizon is {horizon!r}: seconds above 0 are needed")
     unit = party_of(zone_visits["visit"], groups)

@@ -9,12 +9,11 @@ Every figure counts people, so people are the units: what one of them does over 
 is known who walks together, the group is one.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.lab.clustered import clustered_share, rate_ends
 from retailkit.store.visits.dwell import Groups, party_of
 from retailkit.store.visits.zones import way_of
@@ -129,14 +128,9 @@ def common_paths(
 
 
 def _in_order(zone_visits: pd.DataFrame) -> pd.DataFrame:
-    _need(zone_visits, ("visit", "zone", "enter"), "zone_visits")
+    need_columns(zone_visits, ("visit", "zone", "enter"), "zone_visits")
     ways = zone_visits[["visit", "zone", "enter"]].sort_values(["visit", "enter"], kind="stable")
     return ways.assign(zone=ways["zone"].astype(str)).reset_index(drop=True)
-
-
-def _need(frame: pd.DataFrame, columns: Sequence[str], name: str) -> None:
-    if missing := [column for column in columns if column not in frame]:
-        raise ValueError(f"{name} has no column {', '.join(missing)}; it has {', '.join(map(str, frame))}")
 
 
 def heat_map(
@@ -298,7 +292,7 @@ def peak_hours(
     several days, and they differ by more than that, all variances are greater by as much (quasi-Poisson; McCullagh &
     Nelder 1989).
     """
-    _need(arrivals, ("time",), "arrivals")
+    need_columns(arrivals, ("time",), "arrivals")
     if not period > 0 or abs(DAY / period - round(DAY / period)) > 1e-9:
         raise ValueError(f"period is {period!r}: seconds that divide a day of {DAY:g} s are needed")
     number, (begin, size) = round(DAY / period), _parties(_moments(arrivals), party)
@@ -327,7 +321,7 @@ def peak_hours(
 def _moments(arrivals: pd.DataFrame) -> NDArray[np.float64]:
     if "direction" in arrivals:
         return arrivals["time"][arrivals["direction"] == "in"].to_numpy(float)
-    _need(arrivals, ("visit",), "arrivals")
+    need_columns(arrivals, ("visit",), "arrivals")
     return arrivals.groupby("visit", sort=False)["time"].min().to_numpy(float)
 
 

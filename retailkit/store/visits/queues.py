@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.lab.clustered import clustered_mean, clustered_share, rate_ends
 from retailkit.lab.durations import time_until
 
@@ -148,8 +149,7 @@ def _names(zones: str | Sequence[str]) -> list[str]:
 
 
 def _check(zone_visits: pd.DataFrame, lines: list[str], desks: list[str], walk: float) -> None:
-    if missing := [name for name in _NEEDED if name not in zone_visits]:
-        raise ValueError(f"zone_visits has no column {', '.join(missing)}; it has {', '.join(map(str, zone_visits))}")
+    need_columns(zone_visits, _NEEDED, "zone_visits")
     if both := set(lines) & set(desks):
         raise ValueError(f"zone {min(both)!r} is given as queue and as service: one or the other is needed")
     if not walk >= 0:

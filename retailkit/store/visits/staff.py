@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.store.visits.zones import way_of
 
 WEIGHTS = {"in_area": 0.9, "long": 0.8, "apart": 0.7, "returns": 0.3}
@@ -78,8 +79,7 @@ def guess_staff(
 
 
 def _check(zone_visits: pd.DataFrame, areas: Sequence[str], weights: Mapping[str, float]) -> None:
-    if missing := [name for name in ("visit", "zone", "dwell", "again") if name not in zone_visits]:
-        raise ValueError(f"zone_visits has no column {', '.join(missing)}; it has {', '.join(map(str, zone_visits))}")
+    need_columns(zone_visits, ("visit", "zone", "dwell", "again"), "zone_visits")
     if isinstance(areas, str):
         raise ValueError(f"areas is {areas!r}: a list of zones is needed, as [{areas!r}]")
     for name, weight in weights.items():

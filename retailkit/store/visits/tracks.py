@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
+
 COLUMNS = ["visit", "time", "x", "y"]
 FASTEST = 10.0  # metres per second: nobody runs faster through a shop
 _FEW = 100  # rows for each that is set aside: then what lies between is copied in stretches
@@ -56,8 +58,7 @@ def check_tracks(tracks: pd.DataFrame, fastest: float = FASTEST) -> tuple[pd.Dat
 
 
 def _check_columns(tracks: pd.DataFrame) -> None:
-    if missing := [name for name in COLUMNS if name not in tracks]:
-        raise ValueError(f"tracks has no column {', '.join(missing)}; it has {', '.join(map(str, tracks))}")
+    need_columns(tracks, COLUMNS, "tracks")
     for name in COLUMNS[1:]:
         if not pd.api.types.is_numeric_dtype(tracks[name]):
             raise ValueError(f"tracks: {name} holds {tracks[name].dtype}; numbers are needed")

@@ -14,6 +14,8 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
+
 Zones = Mapping[str, Sequence[Sequence[float]]]
 OUTSIDE = -1
 _TOUCH = 1e-6  # m2 by which neighbours may overlap, since corners are rounded
@@ -172,8 +174,7 @@ class Way:
 
 def way_of(tracks: pd.DataFrame) -> Way:
     """Take tracks apart, and make sure that nothing in them would go wrong unseen."""
-    if missing := [name for name in _COLUMNS if name not in tracks]:
-        raise ValueError(f"tracks has no column {', '.join(missing)}; it has {', '.join(map(str, tracks))}")
+    need_columns(tracks, _COLUMNS, "tracks")
     visit, (time, x, y) = tracks["visit"].to_numpy(), (tracks[name].to_numpy(float) for name in _COLUMNS[1:])
     for name, values in zip(_COLUMNS[1:], (time, x, y), strict=True):
         if not np.isfinite(values.sum()):  # one pass; only then a second to find where
