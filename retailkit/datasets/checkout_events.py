@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from pandas.api.typing import NaTType
 
 from retailkit.datasets.catalogue import DataError
-from retailkit.datasets.plates import StorePlan, read_json
+from retailkit.datasets.checkout_plan import CheckoutPlan, read_json
 from retailkit.datasets.receipts import PROBLEMS, read_barcode, read_customer
 
 _STAMPS = {  # how a moment is written, and what it is called
@@ -131,14 +131,14 @@ def _whole(told: object) -> int:
     return int(str(told)) if re.fullmatch(r"[0-9]{1,9}", str(told)) else 0
 
 
-def check_events(raw: pd.DataFrame, plan: StorePlan, wrong: Quarantine) -> pd.DataFrame:
+def check_events(raw: pd.DataFrame, plan: CheckoutPlan, wrong: Quarantine) -> pd.DataFrame:
     """Bring customers, barcodes, moments and plates to one form.
 
     Parameters
     ----------
     raw : DataFrame
         As `read_events` gives it.
-    plan : StorePlan
+    plan : CheckoutPlan
     wrong : Quarantine
         Gets what was repaired, and what is unknown.
 
@@ -187,7 +187,7 @@ def _tell_names(frame: pd.DataFrame, wrong: Quarantine) -> None:
     )
 
 
-def _put(frame: pd.DataFrame, plan: StorePlan, wrong: Quarantine) -> pd.DataFrame:
+def _put(frame: pd.DataFrame, plan: CheckoutPlan, wrong: Quarantine) -> pd.DataFrame:
     """Find the plates of each event in the plan; a plate beyond the end of its shelf is the shelf's last."""
     shelves: dict[tuple[int, int], dict[int, NDArray[np.float64]]] = {}
     for gondola, shelf, plate, *middle in plan.plates[["gondola", "shelf", "plate", "x", "y", "z"]].to_numpy().tolist():

@@ -6,7 +6,8 @@
     average_f1(cases.cases, "BASELINE")                 # what the server told the winner, with an interval
 
 The streams of the real sensors are not in the set: what is measured on these events is measured with simulated ones.
-Parts: `checkout_events` (what the labels say), `plates` (where things stand), `receipts` (what was charged, the rule).
+Parts: `checkout_events` (what the labels say), `checkout_plan` (where things stand), `receipts` (what was charged, and
+the rule).
 """
 
 import re
@@ -18,7 +19,7 @@ import pandas as pd
 
 from retailkit.datasets import places
 from retailkit.datasets.checkout_events import Quarantine, check_events, read_events
-from retailkit.datasets.plates import StorePlan, read_plan
+from retailkit.datasets.checkout_plan import CheckoutPlan, read_plan
 from retailkit.datasets.reading import digest
 from retailkit.datasets.receipts import read_feedback, score_receipts
 from retailkit.lab.intervals import Estimate, bootstrap
@@ -57,7 +58,7 @@ class CheckoutCases:
     places : DataFrame
         product, gondola, shelf, plate, taken (events), first, last (clock). Goods that were taken from a shelf to which
         somebody had put them back before are not counted. Things were moved between the recordings.
-    plan : StorePlan
+    plan : CheckoutPlan
     winner : DataFrame
         case, f1, customer, product, quantity: the receipts that the winner's system sent in, of all its cases.
     true : DataFrame
@@ -73,7 +74,7 @@ class CheckoutCases:
     events: pd.DataFrame
     products: pd.DataFrame
     places: pd.DataFrame
-    plan: StorePlan
+    plan: CheckoutPlan
     winner: pd.DataFrame
     true: pd.DataFrame
     quarantine: pd.DataFrame

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from retailkit.datasets import DataError, card
 from retailkit.datasets.checkout_events import read_moment
+from retailkit.datasets.checkout_plan import read_plan
 from retailkit.datasets.checkouts import average_f1, count_problems, read_checkouts, score_receipts
-from retailkit.datasets.plates import read_plan
 from retailkit.datasets.receipts import read_barcode, read_customer
 
 TEA, NUTS, COLA = "012000286209", "835144009080", "049000006582"

@@ -48,8 +48,12 @@ def charge_most_probable(beliefs: pd.DataFrame, least: float = 0.5) -> pd.DataFr
         shopper, product, quantity.
     """
     ordered = beliefs.sort_values("probability", ascending=False, kind="stable").drop_duplicates("item")
-    sold = ordered.loc[ordered["probability"] > least]
-    return sold.groupby(["shopper", "product"], as_index=False).agg(quantity=("item", "size"))
+    return as_receipts(ordered[ordered["probability"] > least])
+
+
+def as_receipts(charged: pd.DataFrame) -> pd.DataFrame:
+    """Count items that are charged, a row for each, into receipts."""
+    return charged.groupby(["shopper", "product"], as_index=False).agg(quantity=("item", "size"))
 
 
 def charge_expected(beliefs: pd.DataFrame) -> pd.DataFrame:

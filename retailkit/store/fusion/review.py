@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.lab.intervals import Estimate, group_codes, interval, resample
-from retailkit.store.fusion.attribution import Attribution
+from retailkit.store.fusion.attribution import Attribution, as_receipts
 from retailkit.store.fusion.calibration import most_probable
 from retailkit.store.fusion.scoring import judge_receipts
 from retailkit.store.fusion.truth import TrueDay, check_beliefs
@@ -211,7 +211,6 @@ def decide(
         The rows of `weigh_items` to be reviewed, the least sure first.
     """
     items = weigh_items(beliefs, products, costs)
-    charged = items[items["decision"] == "charge"]
-    receipts = charged.groupby(["shopper", "product"], as_index=False).size().rename(columns={"size": "quantity"})
+    receipts = as_receipts(items[items["decision"] == "charge"])
     review = items[items["decision"] == "review"].sort_values("probability", kind="stable", ignore_index=True)
     return receipts, review

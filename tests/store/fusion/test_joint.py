@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.who_took_what import true_day
 from retailkit.simulate.radio import Setting, sense_day
 from retailkit.store.fusion.acts import find_acts
 from retailkit.store.fusion.arms import ARMS, rfid_only
@@ -17,12 +18,6 @@ from retailkit.store.fusion.truth import TrueDay, check_beliefs
 SMALL = Setting(
     shoppers=14.0, hours=0.12, aisles=2, cells=5, cameras={"missed": 0.1, "jitter": 0.1, "hand_confused": 0.1}
 )
-
-
-def true_day(day) -> TrueDay:
-    goods = day.truth.goods
-    people = day.truth.day.visitors.rename(columns={"visit": "shopper"})[["shopper", "group"]]
-    return TrueDay(day.truth.receipts, people, goods.products, goods.hands, goods.pieces, goods.stays)
 
 
 def share(found, truth: TrueDay, measure: str = "attribution") -> tuple[float, float]:

@@ -23,7 +23,7 @@ INCH = 0.0254  # metres: cameras were measured in inches, shelves in metres
 
 
 @dataclass(frozen=True, eq=False)
-class StorePlan:
+class CheckoutPlan:
     """Where plates lie and cameras hang.
 
     Attributes
@@ -58,7 +58,7 @@ def read_json(path: Path, key: str, kind: type = list) -> Any:
     return found
 
 
-def read_plan(folder: Path) -> StorePlan:
+def read_plan(folder: Path) -> CheckoutPlan:
     """Read Gondolas.json, Shelves.json, Plates.json and calibration.json.
 
     Raises
@@ -82,7 +82,7 @@ def read_plan(folder: Path) -> StorePlan:
         rows.append((*key, *middle, width, depth, *front[:2]))
     columns = ["gondola", "shelf", "plate", "x", "y", "z", "width", "depth", "front_x", "front_y"]
     plates = pd.DataFrame(rows, columns=columns).sort_values(columns[:3], ignore_index=True)
-    return StorePlan(plates.round(4), _cameras(folder / "calibration.json"))
+    return CheckoutPlan(plates.round(4), _cameras(folder / "calibration.json"))
 
 
 def _parts(path: Path, key: str) -> dict[tuple[int, ...], dict[str, Any]]:
