@@ -15,45 +15,25 @@ import pandas as pd
 from tqdm import tqdm
 
 import retailkit as rk
-from retailkit.simulate.radio import SETTINGS, SensorDay, sense_day
+from retailkit.simulate.radio import SETTINGS, sense_day
 from retailkit.store.fusion.arms import ARMS
 from retailkit.store.fusion.calibration import calibrate, label_beliefs, most_probable
 from retailkit.store.fusion.joint import fuse_scene
 from retailkit.store.fusion.measures import close_gap, compare, summarise
 from retailkit.store.fusion.scoring import score_day
-from retailkit.store.fusion.sensors import Sensors, prepare, sensors_of
-from retailkit.store.fusion.truth import TrueDay
+from retailkit.store.fusion.sensors import oracle_of, prepare, sensors_of
+from retailkit.store.fusion.truth import truth_of
 
 TOLD = ["attribution", "precision", "f1", "attribution of tagged", "receipts right", "receipts of parties right"]
-
-
-def true_day(day: SensorDay) -> TrueDay:
-    truth = day.truth
-    people = truth.day.visitors.rename(columns={"visit": "shopper"})[["shopper", "group"]]
-    goods = truth.goods
-    return TrueDay(truth.receipts, people, goods.products, goods.hands, goods.pieces, goods.stays)
-
-
-def oracle_sensors(day: SensorDay) -> Sensors:
-    """The same day with true tracks, all faces, and all hands, those that hide something too."""
-    truth, sensors = day.truth, sensors_of(day)
-    passed = truth.day.crossings.sort_values("time").rename(columns={"visit": "shopper"})
-    faces = [
-        passed[passed["direction"] == way].drop_duplicates("shopper", keep=which)[["time", "shopper", "x", "y"]]
-        for way, which in (("in", "first"), ("out", "last"))
-    ]
-    hands = truth.goods.hands.assign(probability=1.0)
-    hands = hands.loc[hands["piece"] >= 0, ["visit", "time", "cell", "kind", "probability"]].sort_values("time")
-    return sensors._replace(tracks=truth.day.tracks, hands=hands, entries=faces[0], exits=faces[1])
 
 
 def score_setting(job: tuple[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All methods on one day: their measures, and our beliefs with what is true of them."""
     stratum, seed = job
     day = sense_day(SETTINGS[stratum], seed)
-    scene, truth = prepare(sensors_of(day)), true_day(day)
+    scene, truth = prepare(sensors_of(day)), truth_of(day)
     arms = {name: partial(arm, scene) for name, arm in ARMS.items()}
-    arms |= {"ours": partial(fuse_scene, scene), "oracle": lambda: fuse_scene(prepare(oracle_sensors(day)))}
+    arms |= {"ours": partial(fuse_scene, scene), "oracle": lambda: fuse_scene(prepare(oracle_of(day)))}
     tables, labelled = [], pd.DataFrame()
     for name, arm in arms.items():
         found = arm()

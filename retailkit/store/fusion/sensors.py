@@ -73,6 +73,22 @@ def sensors_of(day: Any) -> Sensors:
     )  # fmt: skip
 
 
+def oracle_of(day: Any) -> Sensors:
+    """Take the sensors of a simulated day as if cameras were perfect: what is left is what tags cannot tell.
+
+    Tracks are true, every face is known, and every hand is seen right, those that hide something too.
+    """
+    truth = day.truth
+    passed = truth.day.crossings.sort_values("time").rename(columns={"visit": "shopper"})
+    faces = [
+        passed[passed["direction"] == way].drop_duplicates("shopper", keep=which)[["time", "shopper", "x", "y"]]
+        for way, which in (("in", "first"), ("out", "last"))
+    ]
+    hands = truth.goods.hands.assign(probability=1.0)
+    hands = hands.loc[hands["piece"] >= 0, ["visit", "time", "cell", "kind", "probability"]].sort_values("time")
+    return sensors_of(day)._replace(tracks=truth.day.tracks, hands=hands, entries=faces[0], exits=faces[1])
+
+
 def prepare(sensors: Sensors) -> Scene:
     """Check, clean and name what devices tell.
 

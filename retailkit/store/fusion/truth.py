@@ -1,6 +1,6 @@
 """What really happened on a store-day, and checks of it and of what a method believes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -43,6 +43,13 @@ class TrueDay(NamedTuple):
     hands: pd.DataFrame
     pieces: pd.DataFrame
     stays: pd.DataFrame
+
+
+def truth_of(day: Any) -> TrueDay:
+    """Take the truth of a simulated day, as `retailkit.simulate.radio.sense_day` gives it."""
+    truth, goods = day.truth, day.truth.goods
+    people = truth.day.visitors.rename(columns={"visit": "shopper"})[["shopper", "group"]]
+    return TrueDay(truth.receipts, people, goods.products, goods.hands, goods.pieces, goods.stays)
 
 
 def check_truth(truth: TrueDay) -> None:

@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.who_took_what import true_day
 from retailkit.simulate.radio import Setting, sense_day
 from retailkit.store.fusion.acts import find_acts
 from retailkit.store.fusion.arms import ARMS, rfid_only
 from retailkit.store.fusion.joint import Options, fuse_scene
 from retailkit.store.fusion.scoring import score_day
 from retailkit.store.fusion.sensors import prepare, sensors_of
-from retailkit.store.fusion.truth import TrueDay, check_beliefs
+from retailkit.store.fusion.truth import TrueDay, check_beliefs, truth_of
 
 SMALL = Setting(
     shoppers=14.0, hours=0.12, aisles=2, cells=5, cameras={"missed": 0.1, "jitter": 0.1, "hand_confused": 0.1}
@@ -38,7 +37,7 @@ def scenes(days):
 def test_ours_finds_most_and_more_than_cameras_or_the_door(days, scenes):
     totals = {}
     for name, arm in {**ARMS, "ours": fuse_scene}.items():
-        right = np.array([share(arm(scene), true_day(day)) for day, scene in zip(days, scenes, strict=True)]).sum(
+        right = np.array([share(arm(scene), truth_of(day)) for day, scene in zip(days, scenes, strict=True)]).sum(
             axis=0
         )
         totals[name] = right[0] / right[1]
@@ -57,7 +56,7 @@ def test_beliefs_can_be(days, scenes, name):
 
 def test_shuffled_reads_name_nobody(days, scenes):
     """The placebo: each tag's reads under another tag's code of another product."""
-    scene, truth = scenes[0], true_day(days[0])
+    scene, truth = scenes[0], truth_of(days[0])
     codes = scene.sensors.reads["epc"].cat.categories
     turned = scene.sensors.reads["epc"].cat.rename_categories(dict(zip(codes, np.roll(codes, 40), strict=True)))
     reads = scene.sensors.reads.assign(epc=turned.cat.reorder_categories(codes))
