@@ -1,8 +1,9 @@
 """Who carried a tag when: forward and backward over its day (Baum et al. 1970), all in one star.
 
-A tag lies on its shelf, lies on another, or is with a shopper, who may be gone. It changes hands at acts, which the
-caller weighs, and now and then without one being seen. From every state there is one step to every other through the
-middle of the star, so the cost is linear in the number of shoppers.
+A tag lies on its shelf, lies on another, is with a shopper who may be in the store, or has left with one. It changes
+hands at acts, which the caller weighs, and now and then without one being seen. From every state there is one step to
+every other through the middle of the star, and whoever has left has left for good: so a bin costs what the shoppers
+who are in the store cost, however many came before.
 """
 
 import math
@@ -11,223 +12,190 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-HOME, ELSEWHERE, CARRIED = 0, 1, 2  # states: the shopper in column s is CARRIED + s
+from retailkit.store.fusion.roster import CARRIED, ELSEWHERE, HOME, LEFT, Roster
+
 UNSEEN = 2e-6  # chance in a bin that a thing is taken or put back without an act
 HANDED = 2e-4  # chance in a bin that it changes hands
 RETURNED = 0.85  # share of what is put back that ends where it was
+_TINY = 1e-200  # below which a scale is taken into what it scales
 
 
 @numba.njit(cache=True)
-def mix_evidence(
-    begin: int, last: int, floor_first: NDArray, floor_piece: NDArray, gains: NDArray, beliefs: NDArray,
-    unknown: NDArray, leave: NDArray, gone: NDArray, out: NDArray,
-) -> None:  # fmt: skip
-    """Log-likelihood of one tag's bins for each shopper: over the pieces of tracks that may be theirs.
-
-    Parameters
-    ----------
-    begin, last : int
-        Bins from `begin` to before `last`.
-    gains : array (rows of the floor in these bins,)
-        Log-likelihood of the tag's reads and silence, if it was carried there.
-    unknown, gone : arrays (bins,)
-        The same where nobody knows where the shopper is, and where they have left.
-    leave : array (shoppers,)
-        Bin after which each has left.
-    out : array (bins, shoppers)
-    """
-    shoppers = beliefs.shape[1] - 1
-    base_row = floor_first[begin]
-    for number in range(last - begin):
-        moment = begin + number
-        low, high = floor_first[moment] - base_row, floor_first[moment + 1] - base_row
-        top = max(unknown[number], gone[number])
-        for row in range(low, high):
-            top = max(top, gains[row])
-        lost = math.exp(unknown[number] - top)
-        total, known = np.zeros(shoppers), np.zeros(shoppers)
-        for row in range(low, high):
-            weight, share = math.exp(gains[row] - top), beliefs[floor_piece[base_row + row]]
-            for shopper in range(shoppers):
-                total[shopper] += share[shopper] * weight
-                known[shopper] += share[shopper]
-        for shopper in range(shoppers):
-            if moment > leave[shopper]:
-                out[number, shopper] = gone[number]
-                continue
-            more = max(known[shopper], 1.0)  # of one person in two places at once
-            mixed = total[shopper] / more + (1.0 - known[shopper] / more) * lost
-            out[number, shopper] = top + math.log(mixed + 1e-300)
-
-
-@numba.njit(cache=True)
-def _drift(state: NDArray, present: NDArray) -> NDArray:
+def _drift(state: NDArray, present: NDArray) -> None:
     """What happens in a bin without being seen."""
-    carried = state[CARRIED:]
-    share, held = 1.0 / max(present.sum(), 1.0), carried.sum()
-    new = np.empty_like(state)
-    new[HOME] = state[HOME] * (1 - UNSEEN)
-    new[ELSEWHERE] = state[ELSEWHERE] * (1 - UNSEEN) + held * UNSEEN
-    pool = share * (held * HANDED + (state[HOME] + state[ELSEWHERE]) * UNSEEN)
-    for shopper in range(len(carried)):
-        new[CARRIED + shopper] = carried[shopper] * (1 - UNSEEN - HANDED * present[shopper]) + present[shopper] * pool
-    return new
+    held = 0.0
+    for shopper in present:
+        held += state[CARRIED + shopper]
+    pool = (held * HANDED + (state[HOME] + state[ELSEWHERE]) * UNSEEN) / max(len(present), 1)
+    if len(present):
+        state[HOME] *= 1 - UNSEEN
+        state[ELSEWHERE] = state[ELSEWHERE] * (1 - UNSEEN) + held * UNSEEN
+    for shopper in present:
+        state[CARRIED + shopper] = state[CARRIED + shopper] * (1 - UNSEEN - HANDED) + pool
 
 
 @numba.njit(cache=True)
-def _act(state: NDArray, take: float, back: float, given: NDArray) -> NDArray:
+def _drift_back(later: NDArray, present: NDArray) -> None:
+    """The step of `_drift`, backwards."""
+    pool = 0.0
+    for shopper in present:
+        pool += later[CARRIED + shopper] / len(present)
+    for shopper in present:
+        own = (1 - UNSEEN - HANDED) * later[CARRIED + shopper]
+        later[CARRIED + shopper] = own + HANDED * pool + UNSEEN * later[ELSEWHERE]
+    if len(present):
+        later[HOME] = (1 - UNSEEN) * later[HOME] + UNSEEN * pool
+        later[ELSEWHERE] = (1 - UNSEEN) * later[ELSEWHERE] + UNSEEN * pool
+
+
+@numba.njit(cache=True)
+def _act(state: NDArray, take: float, back: float, given: NDArray, present: NDArray) -> None:
     """What an act does."""
-    new = state.copy()
     taken = (state[HOME] + state[ELSEWHERE]) * take
-    new[HOME] *= 1 - take
-    new[ELSEWHERE] *= 1 - take
-    for shopper in range(len(given)):
+    state[HOME] *= 1 - take
+    state[ELSEWHERE] *= 1 - take
+    for shopper in present:
         put = state[CARRIED + shopper] * back * given[shopper]
-        new[CARRIED + shopper] += taken * given[shopper] - put
-        new[HOME] += RETURNED * put
-        new[ELSEWHERE] += (1 - RETURNED) * put
-    return new
+        state[CARRIED + shopper] += taken * given[shopper] - put
+        state[HOME] += RETURNED * put
+        state[ELSEWHERE] += (1 - RETURNED) * put
 
 
 @numba.njit(cache=True)
-def as_chances(lying: NDArray, elsewhere: NDArray, carried: NDArray) -> NDArray:
-    """Likelihoods of each state in each bin, the greatest being 1, from their logarithms: (bins, shoppers + 2)."""
-    bins, shoppers = carried.shape
-    seen = np.empty((bins, shoppers + CARRIED))
-    for moment in range(bins):
-        top = max(lying[moment], elsewhere[moment], carried[moment].max())
-        seen[moment, HOME] = math.exp(lying[moment] - top)
-        seen[moment, ELSEWHERE] = math.exp(elsewhere[moment] - top)
-        for shopper in range(shoppers):
-            seen[moment, CARRIED + shopper] = math.exp(carried[moment, shopper] - top)
-    return seen
+def _act_back(later: NDArray, take: float, back: float, given: NDArray, present: NDArray) -> None:
+    """The step of `_act`, backwards."""
+    taken, lies = 0.0, RETURNED * later[HOME] + (1 - RETURNED) * later[ELSEWHERE]
+    for shopper in present:
+        taken += given[shopper] * later[CARRIED + shopper]
+        put = back * given[shopper]
+        later[CARRIED + shopper] = (1 - put) * later[CARRIED + shopper] + put * lies
+    later[HOME] = (1 - take) * later[HOME] + take * taken
+    later[ELSEWHERE] = (1 - take) * later[ELSEWHERE] + take * taken
+
+
+@numba.njit(cache=True)
+def _odds(before: NDArray, later: NDArray, taken: bool, given: NDArray, present: NDArray) -> float:
+    """Log-likelihood of the rest of the day with the tag moved by an act, over that with it where it was."""
+    gone = before[LEFT] * later[LEFT]
+    lay, held = before[HOME] + before[ELSEWHERE], 0.0
+    resting = before[HOME] * later[HOME] + before[ELSEWHERE] * later[ELSEWHERE]
+    lies = RETURNED * later[HOME] + (1 - RETURNED) * later[ELSEWHERE]
+    moved = gone if taken else gone + resting
+    for shopper in present:
+        kept = before[CARRIED + shopper] * later[CARRIED + shopper]
+        held += kept
+        if taken:
+            moved += lay * given[shopper] * later[CARRIED + shopper] + kept
+        else:
+            moved += before[CARRIED + shopper] * given[shopper] * lies + (1 - given[shopper]) * kept
+    return math.log(max(moved, 1e-300)) - math.log(max(gone + resting + held, 1e-300))
 
 
 @numba.njit(cache=True)
 def follow_tag(
-    seen: NDArray, acts: NDArray, take: NDArray, back: NDArray, given: NDArray, present: NDArray
-) -> tuple[NDArray, NDArray]:
+    still: NDArray, carried: NDArray, begin: int, roster: Roster, acts: NDArray, take: NDArray, back: NDArray,
+    given: NDArray,
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:  # fmt: skip
     """Follow one tag through its bins.
 
     Parameters
     ----------
-    seen : array (bins, shoppers + 2)
-        Likelihood of its reads in each state, as `as_chances` gives it.
+    still, carried : arrays (bins, 3), (entries of the roster from `begin` on,)
+        Likelihoods, as `weigh_places` gives them.
+    begin : int
+        The first bin.
+    roster : Roster
     acts : array (acts,)
-        Bin in which each happened, rising; it lies between that bin and the one before.
+        Bin in which each happened, from 0 at `begin`, rising; it lies between that bin and the one before.
     take, back : arrays (acts,)
         Chance that this tag was taken, or put back, in it.
     given : array (acts, shoppers)
-        Whose hand it was.
-    present : array (bins, shoppers)
-        1 where somebody may be in the store, else 0.
+        Whose hand it was; of those who are in the store.
 
     Returns
     -------
-    array (bins, shoppers + 2)
-        Probability of each state in each bin.
+    array (bins, 3)
+        Probability that the tag is at home, on another shelf, gone.
+    array (entries of the roster from `begin` on,)
+        Probability that each shopper has it.
+    array (shoppers,)
+        Probability that it has left with each, or is with them at the end.
     array (acts,)
         Log of the likelihood with the tag moved in this act, over that with it not moved.
     """
-    bins, states = seen.shape
-    forward = np.empty((bins, states))
-    state = np.zeros(states)
-    state[HOME] = 1.0
-    before = np.empty((len(acts), states))
-    act = 0
-    for moment in range(bins):
-        while act < len(acts) and acts[act] <= moment:
+    bins, entry = len(still), roster.first[begin]
+    shoppers = len(roster.leave)
+    rest, held, last = np.empty((bins, 3)), np.empty(len(carried)), np.zeros(shoppers)
+    before = np.zeros((len(acts), shoppers + CARRIED))
+    state = np.zeros(shoppers + CARRIED)
+    state[HOME], scale, act = 1.0, 1.0, 0  # what each who left has is last * scale
+    present = roster.who[entry:entry]
+    for number in range(bins):
+        for shopper in present:
+            if roster.leave[shopper] < begin + number:
+                state[LEFT] += state[CARRIED + shopper]
+                last[shopper] = state[CARRIED + shopper] / scale
+                state[CARRIED + shopper] = 0.0
+        low, high = roster.first[begin + number], roster.first[begin + number + 1]
+        present = roster.who[low:high]
+        while act < len(acts) and acts[act] <= number:
             before[act] = state
-            state = _act(state, take[act], back[act], given[act])
+            _act(state, take[act], back[act], given[act], present)
             act += 1
-        state = _drift(state, present[moment]) * seen[moment]
-        state /= max(state.sum(), 1e-300)
-        forward[moment] = state
-    later = np.ones(states)
-    odds = np.zeros(len(acts))
-    act = len(acts) - 1
-    for moment in range(bins - 1, -1, -1):
-        state = forward[moment] * later
-        forward[moment] = state / max(state.sum(), 1e-300)
-        later = later * seen[moment]
-        later = _drift_back(later, present[moment])
-        while act >= 0 and acts[act] == moment:
-            odds[act] = _odds(before[act], later, take[act] > 0, given[act])
-            later = _act_back(later, take[act], back[act], given[act])
+        _drift(state, present)
+        state[:CARRIED] *= still[number]
+        total = state[HOME] + state[ELSEWHERE] + state[LEFT]
+        for place in range(low, high):
+            state[CARRIED + roster.who[place]] *= carried[place - entry]
+            total += state[CARRIED + roster.who[place]]
+        state[:CARRIED] /= max(total, 1e-300)
+        scale *= still[number, LEFT] / max(total, 1e-300)
+        if scale < _TINY or scale > 1 / _TINY:
+            last *= scale
+            scale = 1.0
+        rest[number] = state[:CARRIED]
+        for place in range(low, high):
+            state[CARRIED + roster.who[place]] /= max(total, 1e-300)
+            held[place - entry] = state[CARRIED + roster.who[place]]
+    last *= scale
+    for shopper in present:
+        last[shopper] = state[CARRIED + shopper]
+    odds = _look_back(still, carried, begin, roster, acts, take, back, given, before, rest, held)
+    return rest, held, last / max(last.sum() + state[HOME] + state[ELSEWHERE], 1e-300), odds
+
+
+@numba.njit(cache=True)
+def _look_back(
+    still: NDArray, carried: NDArray, begin: int, roster: Roster, acts: NDArray, take: NDArray, back: NDArray,
+    given: NDArray, before: NDArray, rest: NDArray, held: NDArray,
+) -> NDArray:  # fmt: skip
+    """Weigh what was found forward (`rest` and `held`, changed in place) with what came later; the odds of acts."""
+    bins, entry = len(still), roster.first[begin]
+    later, odds, act = np.ones(len(roster.leave) + CARRIED), np.zeros(len(acts)), len(acts) - 1
+    for number in range(bins - 1, -1, -1):
+        low, high = roster.first[begin + number], roster.first[begin + number + 1]
+        present = roster.who[low:high]
+        rest[number] *= later[:CARRIED]
+        total = rest[number].sum()
+        for place in range(low, high):
+            shopper = roster.who[place]
+            if roster.leave[shopper] == begin + number:
+                later[CARRIED + shopper] = later[LEFT]
+            held[place - entry] *= later[CARRIED + shopper]
+            total += held[place - entry]
+        rest[number] /= max(total, 1e-300)
+        later[:CARRIED] *= still[number]
+        top = max(later[HOME], later[ELSEWHERE], later[LEFT])
+        for place in range(low, high):
+            held[place - entry] /= max(total, 1e-300)
+            later[CARRIED + roster.who[place]] *= carried[place - entry]
+            top = max(top, later[CARRIED + roster.who[place]])
+        _drift_back(later, present)
+        while act >= 0 and acts[act] == number:
+            odds[act] = _odds(before[act], later, take[act] > 0, given[act], present)
+            _act_back(later, take[act], back[act], given[act], present)
             act -= 1
-        later /= max(later.max(), 1e-300)
-    return forward, odds
-
-
-@numba.njit(cache=True)
-def _odds(before: NDArray, later: NDArray, taken: bool, given: NDArray) -> float:
-    """Log-likelihood of the rest of the day with the tag moved by an act, over that with it where it was."""
-    stayed = (before * later).sum()
-    moved = 0.0
-    if taken:
-        lies = before[HOME] + before[ELSEWHERE]
-        for shopper in range(len(given)):
-            moved += (
-                lies * given[shopper] * later[CARRIED + shopper] + before[CARRIED + shopper] * later[CARRIED + shopper]
-            )
-    else:
-        moved = before[HOME] * later[HOME] + before[ELSEWHERE] * later[ELSEWHERE]
-        lies = RETURNED * later[HOME] + (1 - RETURNED) * later[ELSEWHERE]
-        for shopper in range(len(given)):
-            held = before[CARRIED + shopper]
-            moved += held * (given[shopper] * lies + (1 - given[shopper]) * later[CARRIED + shopper])
-    return math.log(max(moved, 1e-300)) - math.log(max(stayed, 1e-300))
-
-
-@numba.njit(cache=True)
-def _drift_back(later: NDArray, present: NDArray) -> NDArray:
-    """The step of `_drift`, backwards."""
-    new = np.empty_like(later)
-    there, pool = max(present.sum(), 1.0), 0.0
-    for shopper in range(len(present)):
-        pool += present[shopper] / there * later[CARRIED + shopper]
-    new[HOME] = (1 - UNSEEN) * later[HOME] + UNSEEN * pool
-    new[ELSEWHERE] = (1 - UNSEEN) * later[ELSEWHERE] + UNSEEN * pool
-    for shopper in range(len(present)):
-        gives = HANDED * present[shopper]
-        own = (1 - UNSEEN - gives) * later[CARRIED + shopper]
-        new[CARRIED + shopper] = own + HANDED * pool + UNSEEN * later[ELSEWHERE]
-    return new
-
-
-@numba.njit(cache=True)
-def _act_back(later: NDArray, take: float, back: float, given: NDArray) -> NDArray:
-    """The step of `_act`, backwards."""
-    new = later.copy()
-    taken, lies = 0.0, RETURNED * later[HOME] + (1 - RETURNED) * later[ELSEWHERE]
-    for shopper in range(len(given)):
-        taken += given[shopper] * later[CARRIED + shopper]
-        put = back * given[shopper]
-        new[CARRIED + shopper] = (1 - put) * later[CARRIED + shopper] + put * lies
-    new[HOME] = (1 - take) * later[HOME] + take * taken
-    new[ELSEWHERE] = (1 - take) * later[ELSEWHERE] + take * taken
-    return new
-
-
-@numba.njit(cache=True)
-def learn_floor(
-    begin: int, states: NDArray, floor_first: NDArray, floor_piece: NDArray, gains: NDArray, unknown: NDArray,
-    beliefs: NDArray, leave: NDArray, pieces: NDArray, weight: NDArray,
-) -> None:  # fmt: skip
-    """Add what one tag says: of pieces of tracks (log-likelihood for each shopper), and how much each row carried it.
-
-    `pieces` (pieces, shoppers + 1) and `weight` (rows of the floor in these bins,) are added to.
-    """
-    shoppers = states.shape[1] - CARRIED
-    base = floor_first[begin]
-    for number in range(len(states)):
-        moment = begin + number
-        low, high = floor_first[moment] - base, floor_first[moment + 1] - base
-        for shopper in range(shoppers):
-            carried = states[number, CARRIED + shopper]
-            if carried < 0.02 or moment > leave[shopper]:
-                continue
-            for row in range(low, high):
-                piece = floor_piece[base + row]
-                pieces[piece, shopper] += carried * (gains[row] - unknown[number])
-                weight[row] += carried * beliefs[piece, shopper]
+        later[:CARRIED] /= max(top, 1e-300)
+        for shopper in present:
+            later[CARRIED + shopper] /= max(top, 1e-300)
+    return odds

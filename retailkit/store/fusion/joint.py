@@ -21,6 +21,7 @@ from retailkit.store.fusion.acts import Acts, as_events, find_acts
 from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
 from retailkit.store.fusion.hearing import WIDTH, Curves, Floor, Lying, Reads
 from retailkit.store.fusion.identity import Identity
+from retailkit.store.fusion.roster import Roster
 from retailkit.store.fusion.sensors import Scene, Sensors, prepare
 from retailkit.store.rfid.presence import Presence, find_presence
 
@@ -90,7 +91,8 @@ class _Evidence(NamedTuple):
     """What reads say of one tag from a bin on."""
 
     begin: int
-    states: NDArray[np.float64]  # likelihoods: (bins, states)
+    still: NDArray[np.float64]  # likelihoods at home, on another shelf, gone: (bins, 3)
+    carried: NDArray[np.float64]  # likelihoods with each shopper: (entries of the roster,)
     gains: NDArray[np.float64]  # of each row of the floor, if it was carried there
     unknown: NDArray[np.float64]  # (bins,): if it was with somebody out of sight
 
@@ -137,20 +139,22 @@ class _Day:
         """Follow all tags with these beliefs and curves; acts and tags argue in sweeps."""
         from retailkit.store.fusion import carriers
 
-        people = self.acts.tracks @ identity.beliefs[:, :-1]
+        roster = self._stay(identity)
+        there = roster.holds(self.act_bin, len(identity.shoppers))
+        people = np.where(there, self.acts.tracks @ identity.beliefs[:, :-1], 0.0)
         people = people / np.maximum(people.sum(axis=1, keepdims=True), 1e-12)
-        leave, present = self._stay(identity)
         still = hearing.silence(self.floor, curves)
-        evidence = [self._evidence(place, identity, curves, still, leave) for place in range(len(self.moved))]
+        evidence = [self._evidence(place, identity, curves, still, roster) for place in range(len(self.moved))]
         prior = np.zeros_like(self.likely)
         for tag, rows in zip(self.moved, self.able, strict=True):
             prior[rows, tag] = self.likely[rows, tag]
         count = np.maximum(prior.sum(axis=1, keepdims=True), 1e-9)
         sure = self.acts.table["real"].to_numpy()[:, None] * self.acts.table["pieces"].to_numpy()[:, None]
-        share = np.where(prior > 0, (1 - _NO_TAG) * sure * prior / count, 0.0)
+        share = np.where((prior > 0) & there.any(axis=1, keepdims=True), (1 - _NO_TAG) * sure * prior / count, 0.0)
         free = np.maximum(1 - share.sum(axis=1), _NO_TAG)
         ratio = np.ones_like(share)
-        states: list[NDArray[np.float64]] = [np.empty(0)] * len(self.moved)
+        held: list[NDArray[np.float64]] = [np.empty(0)] * len(self.moved)
+        last = np.zeros((len(self.moved), len(identity.shoppers)))
         said = np.full_like(share, np.nan)
         for _ in range(_SWEEPS):
             used = share * ratio
@@ -159,21 +163,21 @@ class _Day:
             for place, (tag, rows) in enumerate(zip(self.moved, self.able, strict=True)):
                 if np.abs(weight[rows, tag] - said[rows, tag]).max() < _SETTLED:  # nothing new was said to this tag
                     continue
-                begin, seen = evidence[place].begin, evidence[place].states
+                begin, seen, carried, *_ = evidence[place]
                 take = np.where(self.acts.table["sign"].to_numpy()[rows] < 0, weight[rows, tag], 0.0)
                 back = np.where(take > 0, 0.0, np.minimum(weight[rows, tag] * 8, 0.95))
-                state, odds = carriers.follow_tag(
-                    seen, self.act_bin[rows] - begin, take, back, people[rows], present[begin:]
+                _, with_whom, last[place], odds = carriers.follow_tag(
+                    seen, carried, begin, roster, self.act_bin[rows] - begin, take, back, people[rows]
                 )
-                old = np.log(ratio[rows, tag]) if len(states[place]) else odds
+                old = np.log(ratio[rows, tag]) if len(held[place]) else odds
                 ratio[rows, tag] = np.exp((old + odds).clip(-24, 24) / 2)
-                states[place], said[rows, tag] = state, weight[rows, tag]
+                held[place], said[rows, tag] = with_whom, weight[rows, tag]
         used = share * ratio
         unheard = free / (free + used.sum(axis=1))
-        return self._learn(states, evidence, identity, curves, leave, unheard)
+        return _Found(last, unheard, *self._learn(held, evidence, identity, curves, roster))
 
-    def _stay(self, identity: Identity) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The bin after which each shopper has left, and where each may be in the store: (bins, shoppers)."""
+    def _stay(self, identity: Identity) -> Roster:
+        """When each shopper may be in the store."""
         shoppers, bins = len(identity.shoppers), self.presence.bins
         share = identity.beliefs[:, :-1]
         start = self.presence.start
@@ -187,12 +191,11 @@ class _Day:
         for faces, ends, after in ((self.scene.sensors.exits, leave, _STILL), (self.scene.sensors.entries, come, 0)):
             columns = np.searchsorted(identity.shoppers, faces["shopper"].to_numpy())
             ends[columns] = ((faces["time"].to_numpy() - start) // WIDTH).astype(np.int64) + after
-        moments = np.arange(bins)[:, None]
-        return leave, ((moments >= come[None]) & (moments <= leave[None])).astype(float)
+        return Roster.of(come, leave, bins)
 
-    def _evidence(self, place: int, identity: Identity, curves: Curves, still: NDArray, leave: NDArray) -> _Evidence:
+    def _evidence(self, place: int, identity: Identity, curves: Curves, still: NDArray, roster: Roster) -> _Evidence:
         """What reads say of a tag that may have moved, from shortly before its first act."""
-        from retailkit.store.fusion import carriers
+        from retailkit.store.fusion.roster import weigh_places
 
         tag, bins = self.moved[place], self.presence.bins
         begin = max(int(self.act_bin[self.able[place]].min()) - _EARLY, 0)
@@ -206,11 +209,11 @@ class _Day:
         far = np.full(len(chance), _FAR)
         unknown, gone = (where(np.full(len(chance), level), far, 10.0) for level in (_UNKNOWN, _GONE))
         gains = self._gains(tag, begin, number, antenna, rssi, curves, still, lies)
-        carried = np.empty((bins - begin, len(identity.shoppers)))
-        carriers.mix_evidence(
-            begin, bins, self.floor.first, self.floor.piece, gains, identity.beliefs, unknown, leave, gone, carried
+        floor, beliefs = self.floor, identity.beliefs
+        seen, carried = weigh_places(
+            begin, lies, other, gone, unknown, floor.first, floor.piece, gains, beliefs, roster
         )
-        return _Evidence(begin, carriers.as_chances(lies, other, carried), gains, unknown)
+        return _Evidence(begin, seen, carried, gains, unknown)
 
     def _gains(
         self, tag: int, begin: int, number: NDArray, antenna: NDArray, rssi: NDArray, curves: Curves, still: NDArray,
@@ -230,19 +233,18 @@ class _Day:
         return np.asarray(np.where(near, np.logaddexp(gains, at_home) - np.log(2), gains))
 
     def _learn(
-        self, states: list[NDArray], evidence: list[_Evidence], identity: Identity, curves: Curves, leave: NDArray,
-        unheard: NDArray,
-    ) -> _Found:  # fmt: skip
+        self, held: list[NDArray], evidence: list[_Evidence], identity: Identity, curves: Curves, roster: Roster
+    ) -> tuple[NDArray[np.float64], Curves]:
         """What all tags together say of pieces of tracks and of how antennas hear."""
-        from retailkit.store.fusion import carriers
+        from retailkit.store.fusion.roster import learn_floor
 
         floor, (antennas, steps) = self.floor, curves.chance.shape
         heard, told, there = (np.zeros((antennas, steps)) for _ in range(3))
         pieces = np.zeros_like(identity.beliefs)
-        for tag, state, (begin, _, gains, unknown) in zip(self.moved, states, evidence, strict=True):
+        for tag, carried, (begin, _, _, gains, unknown) in zip(self.moved, held, evidence, strict=True):
             weight, base = np.zeros(len(gains)), floor.first[begin]
-            carriers.learn_floor(
-                begin, state, floor.first, floor.piece, gains, unknown, identity.beliefs, leave, pieces, weight
+            learn_floor(
+                begin, carried, roster, floor.first, floor.piece, gains, unknown, identity.beliefs, pieces, weight
             )
             near = np.flatnonzero(weight > 0.5)
             for ear in range(antennas):
@@ -254,9 +256,7 @@ class _Day:
             cell = antenna[read], floor.step[rows, antenna[read]]
             np.add.at(heard, cell, weight[rows - base])
             np.add.at(told, cell, weight[rows - base] * rssi[read])
-        last = np.array([state[-1, carriers.CARRIED :] for state in states])
-        learned = hearing.learn_curves(heard, told, there, curves)
-        return _Found(last.reshape(len(states), len(identity.shoppers)), unheard, pieces, learned)
+        return pieces, hearing.learn_curves(heard, told, there, curves)
 
 
 def _tell(scene: Scene, acts: Acts, people: NDArray, moved: list[int], last: NDArray, unheard: NDArray) -> Attribution:
