@@ -3,7 +3,8 @@
     ARMS["vision only"](scene)
 
 `fuse_scene` is ours. What cameras and readers say is prepared alike for all (`prepare`): faces at the door, tracks
-joined and named. None of them may see more than its name says.
+joined and named. None of them may see more than its name says. All write receipts by `charge_expected`, which is as
+good for each of them as `charge_most_probable`, or better.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
-from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
+from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected
 from retailkit.store.fusion.sensors import Scene
 
 _WAIT = 8.0  # seconds between a tag's last loud moment at the door and a face that leaves there
@@ -36,6 +37,12 @@ def vision_only(scene: Scene) -> Attribution:
     return _by_acts(scene, acts, acts.tracks)
 
 
+def hands_and_plates(scene: Scene) -> Attribution:
+    """Cameras and plates: all that a store without readers knows. Half of `late`, which sees what ours sees."""
+    acts = find_acts(scene)
+    return _by_acts(scene, acts, acts.tracks)
+
+
 def _by_acts(scene: Scene, acts: Acts, tracks: NDArray[np.float64]) -> Attribution:
     """What acts alone add up to, by shopper and product."""
     shoppers, names = scene.identity.shoppers, scene.sensors.products["product"].to_numpy()
@@ -54,13 +61,13 @@ def _by_acts(scene: Scene, acts: Acts, tracks: NDArray[np.float64]) -> Attributi
         for who, product in np.argwhere(total > 0.02)
         for unit in range(int(np.ceil(total[who, product] - 0.02)))
     ]
-    beliefs = pd.DataFrame(rows, columns=["item", "product", "shopper", "probability"])
+    beliefs = pd.DataFrame(rows, columns=BELIEFS)
     return attribute(beliefs, as_events(acts, people, scene), charge_expected(beliefs))
 
 
 def rfid_only(scene: Scene) -> Attribution:
     """The door alone: a tag that is not heard any more left with the face that passed when it was loudest there."""
-    reads, gates = scene.sensors.reads, _gates(scene)
+    reads, gates = scene.sensors.reads, gates_of(scene)
     last = reads.groupby("epc", observed=True)["time"].max()
     gone = last[last < reads["time"].max() - _QUIET]
     there = reads[reads["antenna"].isin(gates) & reads["epc"].isin(gone.index)]
@@ -79,7 +86,7 @@ def mobility_rule(scene: Scene) -> Attribution:
     reads = scene.sensors.reads[["epc", "time", "antenna", "rssi"]]
     reads = reads.assign(slot=(reads["time"] // 1.0).astype(int))
     heard = reads.groupby(["epc", "slot", "antenna"], observed=True)["rssi"].mean().reset_index()
-    end, gates, left = heard["slot"].max(), set(_gates(scene)), {}
+    end, gates, left = heard["slot"].max(), set(gates_of(scene)), {}
     for epc, rows in heard.groupby("epc", observed=True):
         place, strength, moment = -1, -np.inf, 0
         for slot, antenna, rssi in zip(rows["slot"], rows["antenna"], rows["rssi"], strict=True):
@@ -91,8 +98,8 @@ def mobility_rule(scene: Scene) -> Attribution:
     return _left(scene, pd.Series(left, dtype=float))
 
 
-def _gates(scene: Scene) -> list[int]:
-    """Antennas that hang beside a door, not above anything."""
+def gates_of(scene: Scene) -> list[int]:
+    """Find the antennas that hang beside a door, not above anything."""
     middles = [np.asarray(line, dtype=float).mean(axis=0) for line in scene.sensors.doors.values()]
     hung = scene.sensors.antennas
     near = np.min([np.hypot(hung["x"] - x, hung["y"] - y) for x, y in middles], axis=0) < 1.5
@@ -112,7 +119,8 @@ def _left(scene: Scene, moments: pd.Series) -> Attribution:
             rows.append(
                 (str(epc), products[str(epc)], int(exits["shopper"].iloc[who]), float(0.98 * weight[who] / total))
             )
-    return attribute(pd.DataFrame(rows, columns=["item", "product", "shopper", "probability"]))
+    beliefs = pd.DataFrame(rows, columns=BELIEFS)
+    return attribute(beliefs, receipts=charge_expected(beliefs))
 
 
 ARMS: dict[str, Callable[[Scene], Attribution]] = {

@@ -13,38 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.store.fusion.identity import Identity
+from retailkit.store.fusion.floor import REACH, STEP, Floor
 from retailkit.store.rfid.presence import Presence
 from retailkit.store.visits.tracks import spread
 
-WIDTH = 0.5  # seconds of a bin
-STEP, REACH = 0.5, 9.0  # metres: of a step of distance, and how far antennas may hear
-_HEIGHT = 1.0  # metres at which things are carried
 _PRIOR = 6.0  # bins that the curve of all antennas counts for in one antenna's own
 _SPREAD, _TAIL = 6.0, 4.0  # dB of strengths about the curve, and degrees of freedom: shadows are no noise
 _LEAST = 2e-4  # chance of a read that nothing explains
 WORTH = 0.3  # of one bin's evidence: neighbouring bins share their shadows
 _WEAK = 0.03  # of an ordinary chance: the weakest tag that is thought of
-
-
-class Floor(NamedTuple):
-    """Pieces of tracks by half seconds.
-
-    Attributes
-    ----------
-    piece, bin : arrays (rows,), by bin
-    first : array (bins + 1,)
-        Where each bin's rows begin.
-    step : array (rows, antennas)
-        Step of the distance to each antenna.
-    place : array (rows, 2), metres
-    """
-
-    piece: NDArray[np.int64]
-    bin: NDArray[np.int64]
-    first: NDArray[np.int64]
-    step: NDArray[np.int64]
-    place: NDArray[np.float64]
 
 
 class Reads(NamedTuple):
@@ -82,23 +59,6 @@ class Curves(NamedTuple):
 
     chance: NDArray[np.float64]
     strength: NDArray[np.float64]
-
-
-def lay_floor(identity: Identity, antennas: pd.DataFrame, start: float, bins: int) -> Floor:
-    """Say where everybody was in each bin, and how far from each antenna."""
-    ways = identity.ways
-    number = ((ways["time"].to_numpy() - start) // WIDTH).astype(np.int64)
-    inside = (number >= 0) & (number < bins)
-    rows = pd.DataFrame({"piece": ways["piece"], "bin": number, "x": ways["x"], "y": ways["y"]})[inside]
-    mean = rows.groupby(["bin", "piece"], as_index=False).mean()
-    place = np.column_stack([mean["x"], mean["y"], np.full(len(mean), _HEIGHT)])
-    hung = antennas[["x", "y", "z"]].to_numpy(float)
-    away = np.sqrt(((place[:, None] - hung[None]) ** 2).sum(axis=2))
-    step = np.minimum(away / STEP, REACH / STEP).astype(np.int64)
-    first = np.searchsorted(mean["bin"].to_numpy(), np.arange(bins + 1))
-    return Floor(
-        mean["piece"].to_numpy(np.int64), mean["bin"].to_numpy(np.int64), first.astype(np.int64), step, place[:, :2]
-    )
 
 
 def first_guess(antennas: pd.DataFrame) -> Curves:

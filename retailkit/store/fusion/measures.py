@@ -21,7 +21,15 @@ from retailkit.datasets.tables import need_columns
 from retailkit.lab.intervals import interval, paired, resample, student
 
 COLUMNS = ["arm", "stratum", "day", "measure", "numerator", "denominator"]
-AMOUNTS = {"count error", "stock error", "overcharged value", "undercharged value"}  # no shares; less is better
+COSTS = {
+    "cost as charged",
+    "cost decided",
+    "cost of overcharges",
+    "cost of losses",
+    "cost of reviews",
+    "items reviewed",
+}
+AMOUNTS = {"count error", "stock error", "overcharged value", "undercharged value", *COSTS}  # no shares; less is better
 SIGNED = {"money error", "stock bias"}  # best at zero: neither more nor less is better
 LESS_IS_BETTER = AMOUNTS | {"overcharged receipts"}
 LEAST_GAP = 0.05  # between the oracle and the best arm: of less than 5 points no share is told

@@ -3,6 +3,7 @@
 doubt_receipts(found, truth)                    # shopper, unsure, wrong: a frame for each day
 review_curve(receipts_of_days)                  # share reviewed against errors left
 receipts, review = decide(found.beliefs, products)      # charge, review or drop
+cost_day(found, truth)                          # what that costs, and what no review costs
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from retailkit.lab.intervals import Estimate, group_codes, interval, resample
 from retailkit.store.fusion.attribution import Attribution, as_receipts
-from retailkit.store.fusion.calibration import most_probable
+from retailkit.store.fusion.calibration import label_beliefs, most_probable
 from retailkit.store.fusion.scoring import judge_receipts
 from retailkit.store.fusion.truth import TrueDay, check_beliefs
 
@@ -22,13 +23,14 @@ from retailkit.store.fusion.truth import TrueDay, check_beliefs
 def doubt_receipts(found: Attribution, truth: TrueDay) -> pd.DataFrame:
     """Say of each receipt how unsure it is, by the beliefs alone, and whether it is wrong.
 
-    Unsure is 1 less the probability that the receipt is exact, if items go their ways independently and each stands
-    on it where it is more probable than not: 1 less the product, over all items, of p where p is above 0.5 and of
-    1 - p elsewhere. So an empty receipt is doubtful where something may have left with that shopper after all.
+    Unsure is 1 less the product, over products, of the probability that the shopper left with as many as are charged
+    (`fit_of_counts`), nothing charged being a count too: so an empty receipt is doubtful where something may have left
+    with that shopper after all.
 
     Parameters
     ----------
     found : Attribution
+        With receipts written in whatever way.
     truth : TrueDay
 
     Returns
@@ -37,11 +39,53 @@ def doubt_receipts(found: Attribution, truth: TrueDay) -> pd.DataFrame:
         shopper, unsure (0 to 1), wrong, for all who came.
     """
     check_beliefs(found.beliefs)
-    said = found.beliefs["probability"].astype(float).clip(0, 1)
-    exact = said.where(said > 0.5, 1 - said).groupby(found.beliefs["shopper"]).prod()
+    exact = fit_of_counts(found.beliefs, found.receipts).groupby("shopper")["chance"].prod()
     judged = judge_receipts(found.receipts, truth)
     unsure = 1 - exact.reindex(judged["shopper"]).fillna(1.0).to_numpy(float)
-    return judged[["shopper", "wrong"]].assign(unsure=unsure)[["shopper", "unsure", "wrong"]]
+    return judged[["shopper", "wrong"]].assign(unsure=unsure.clip(0, 1))[["shopper", "unsure", "wrong"]]
+
+
+def fit_of_counts(beliefs: pd.DataFrame, receipts: pd.DataFrame) -> pd.DataFrame:
+    """Give the probability that a shopper left with exactly as many of a product as the receipt says.
+
+    >>> beliefs = pd.DataFrame({"item": list("ab"), "product": "tea", "shopper": 1, "probability": [0.5, 0.8]})
+    >>> receipts = pd.DataFrame({"shopper": [1], "product": ["tea"], "quantity": [1]})
+    >>> fit_of_counts(beliefs, receipts)["chance"].round(3).tolist()
+    [0.5]
+
+    Parameters
+    ----------
+    beliefs : DataFrame with item, product, shopper, probability
+    receipts : DataFrame with shopper, product, quantity
+
+    Returns
+    -------
+    DataFrame
+        shopper, product, quantity (0 where nothing is charged), chance; for all that are believed or charged.
+
+    Notes
+    -----
+    The number of items is Poisson-binomial if each goes its way by itself (Poisson 1837): sums of independent trials
+    with probabilities of their own, told exactly by convolution.
+    """
+    keys = ["shopper", "product"]
+    said = beliefs.astype({"probability": float}).groupby(keys)["probability"].agg(list)
+    charged = receipts.groupby(keys)["quantity"].sum()
+    every = said.index.union(charged.index)
+    number = charged.reindex(every).fillna(0).astype(int)
+    chances = [
+        float(_count(np.clip(one, 0, 1))[quantity]) if 0 <= quantity <= len(one) else 0.0
+        for one, quantity in zip((said.get(key, []) for key in every), number, strict=True)
+    ]
+    return number.rename("quantity").to_frame().assign(chance=chances).rename_axis(keys).reset_index()
+
+
+def _count(chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probability of each number of things that happen, of independent ones with these probabilities."""
+    known = np.ones(1)
+    for chance in chances:
+        known = np.convolve(known, [1 - chance, chance])
+    return known
 
 
 def review_curve(
@@ -214,3 +258,48 @@ def decide(
     receipts = as_receipts(items[items["decision"] == "charge"])
     review = items[items["decision"] == "review"].sort_values("probability", kind="stable", ignore_index=True)
     return receipts, review
+
+
+def cost_day(found: Attribution, truth: TrueDay, costs: Costs | None = None) -> pd.DataFrame:
+    """Tell what a store-day cost, in money: as charged without any review, and as decided by `decide`.
+
+    What is reviewed becomes right: the item goes onto the receipt of whoever left with it, or onto none.
+
+    Parameters
+    ----------
+    found : Attribution
+    truth : TrueDay
+    costs : Costs, optional
+
+    Returns
+    -------
+    DataFrame
+        measure, numerator (money; a number of items for ``items reviewed``), denominator (receipts); a row for each of
+        ``cost as charged``, ``cost decided``, of which ``cost of overcharges``, ``cost of losses`` and ``cost of
+        reviews`` are the parts, and ``items reviewed``.
+    """
+    costs = costs or Costs()
+    receipts, review = decide(found.beliefs, truth.products, costs)
+    known = label_beliefs(found.beliefs, truth.receipts)
+    mended = as_receipts(known[known["true"] & known["item"].isin(review["item"])])
+    over, lost = _mistakes(pd.concat([receipts, mended]), truth, costs)
+    rows = {
+        "cost as charged": sum(_mistakes(found.receipts, truth, costs)),
+        "cost decided": over + lost + costs.review * len(review),
+        "cost of overcharges": over,
+        "cost of losses": lost,
+        "cost of reviews": costs.review * len(review),
+        "items reviewed": float(len(review)),
+    }
+    return pd.DataFrame(rows.items(), columns=["measure", "numerator"]).assign(denominator=float(len(truth.shoppers)))
+
+
+def _mistakes(receipts: pd.DataFrame, truth: TrueDay, costs: Costs) -> tuple[float, float]:
+    """Money that units too many, and too few, on receipts cost."""
+    keys = ["shopper", "product"]
+    sides = receipts.groupby(keys)["quantity"].sum(), truth.receipts.groupby(keys).size()
+    more = sides[0].sub(sides[1], fill_value=0).rename("more").reset_index()
+    price = truth.products.set_index("product")["price"].reindex(more["product"]).to_numpy(float)
+    units = more["more"].to_numpy(float)
+    over, lost = np.maximum(units, 0).sum() * costs.overcharge, (np.maximum(-units, 0) * price).sum() * costs.loss
+    return float(over), float(lost)

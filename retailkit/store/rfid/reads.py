@@ -247,15 +247,18 @@ def _columns(raw: pd.DataFrame, found: _Problems) -> pd.DataFrame:
         found.tell(wrong, f"{name} is no whole number from 0 to {_MOST}")
         numbers[name] = np.where(wrong, 0, whole).astype(np.int16)
     with np.errstate(over="ignore"):
-        changed = {"rssi": numbers["rssi"].astype(np.float32), "phase": _turned(numbers["phase"])}
+        changed = {"time": numbers["time"].astype(float, copy=False), "rssi": numbers["rssi"].astype(np.float32)}
+    changed["phase"] = _turned(numbers["phase"])
     return pd.DataFrame({**numbers, **changed, "epc": _categories(raw["epc"])})[COLUMNS]
 
 
-def _told_numbers(raw: pd.DataFrame, name: str, found: _Problems) -> NDArray[np.float64]:
-    """A column's numbers, nan where there is none."""
+def _told_numbers(raw: pd.DataFrame, name: str, found: _Problems) -> NDArray:
+    """A column's numbers, nan where there is none; what numpy holds stays as narrow as it is."""
     if name not in raw:
         return np.full(len(raw), np.nan)
     column = raw[name]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf" and column.dtype.itemsize <= 8:
+        return column.to_numpy()
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=float, na_value=np.nan)
     if not (column.dtype == object or pd.api.types.is_string_dtype(column)):
@@ -275,8 +278,12 @@ def _categories(told: pd.Series) -> pd.Categorical:
     return pd.Categorical.from_codes(np.append(alike, -1)[told.cat.codes], categories=pd.Index(names, dtype="str"))
 
 
-def _turned(phase: NDArray[np.float64]) -> NDArray[np.float32]:
+def _turned(phase: NDArray) -> NDArray[np.float32]:
     """Phases from 0 to 2 pi, the latter left out after rounding too; those without end stay so."""
+    most = np.nextafter(np.float32(2 * np.pi), np.float32(0))
+    if np.fmin.reduce(phase, initial=0) >= 0 and np.fmax.reduce(phase, initial=0) <= most:
+        return phase.astype(np.float32)
+    phase = phase.astype(float, copy=False)
     with np.errstate(invalid="ignore"):
         turned = np.mod(phase, 2 * np.pi).astype(np.float32)
     turned[turned >= np.float32(2 * np.pi)] = 0

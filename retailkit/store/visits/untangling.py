@@ -95,31 +95,36 @@ def untangle_tracks(tracks: pd.DataFrame, near: float = 0.9, sure: float = 3.0) 
     return _exchange(tracks, meetings[["one", "other", "time"]])
 
 
-def find_meetings(tracks: pd.DataFrame, near: float = 0.9) -> pd.DataFrame:
+def find_meetings(tracks: pd.DataFrame, near: float = 0.9, doubtful: float | None = None) -> pd.DataFrame:
     """List when two came near each other, and how much their motion speaks for exchanged keys.
+
+    Two who walk side by side may be exchanged again and again in one long meeting: `doubtful` lists every moment of it
+    that speaks for an exchange by more than this, and more than the second before and after do.
 
     Parameters
     ----------
     tracks : DataFrame with visit, time (seconds), x, y (metres)
         As `untangle_tracks` takes it.
     near : float, metres
+    doubtful : float, optional
+        Log-likelihood ratio; by default only the moment of each meeting that speaks most for an exchange is listed.
 
     Returns
     -------
     DataFrame
-        A row for each meeting, by time: one, other (visits), time (seconds, of the moment that speaks most for an
-        exchange), gain (log-likelihood that they were exchanged then, over that they were not). Who meets somebody
-        whose track begins or ends just there gives no evidence, and no row.
+        A row for each meeting, or each such moment of it, by time: one, other (visits), time (seconds, of the moment
+        that speaks most for an exchange), gain (log-likelihood that they were exchanged then, over that they were not).
+        Who meets somebody whose track begins or ends just there gives no evidence, and no row.
     """
-    found = _find(tracks, near, -np.inf)
+    found = _find(tracks, near, -np.inf, np.inf if doubtful is None else doubtful)
     keys = tracks["visit"].array[first_rows(tracks["visit"])]
     return found.assign(one=keys.take(found["one"].to_numpy()), other=keys.take(found["other"].to_numpy()))
 
 
-def _find(tracks: pd.DataFrame, near: float, sure: float) -> pd.DataFrame:
+def _find(tracks: pd.DataFrame, near: float, sure: float, doubtful: float = np.inf) -> pd.DataFrame:
     beats = take_beats(tracks, beat_rows(tracks))
     one, other = close_pairs(beats, near)
-    return _strongest(beats, one, other, _gain(beats, camera_error(beats), one, other), sure)
+    return _strongest(beats, one, other, _gain(beats, camera_error(beats), one, other), sure, doubtful)
 
 
 def close_pairs(tracks: pd.DataFrame, near: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -174,9 +179,13 @@ def _next(tracks: pd.DataFrame, rows: NDArray[np.intp], step: float, at: NDArray
 
 
 def _strongest(
-    tracks: pd.DataFrame, one: NDArray[np.intp], other: NDArray[np.intp], gain: NDArray[np.float64], sure: float
-) -> pd.DataFrame:
-    """The best beat of each meeting that speaks for an exchange: numbers of both visits, time (of its end), gain."""
+    tracks: pd.DataFrame, one: NDArray[np.intp], other: NDArray[np.intp], gain: NDArray[np.float64], sure: float,
+    doubtful: float,
+) -> pd.DataFrame:  # fmt: skip
+    """The best beat of each meeting that speaks for an exchange: numbers of both visits, time (of its end), gain.
+
+    And others that speak for one by more than `doubtful` and more than those around them.
+    """
     first = first_rows(tracks["visit"])
     ends = (beat_of(tracks["time"].to_numpy(float)[one]) + 1 - 1e-6) * BEAT
     one_visit, other_visit = (np.searchsorted(first, rows, side="right") - 1 for rows in (one, other))
@@ -184,8 +193,15 @@ def _strongest(
     found = found.assign(gain=gain).sort_values(["one", "other", "time"], kind="stable")
     fresh = found.groupby(["one", "other"])["time"].diff().fillna(np.inf) > 2.5 * BEAT
     found = found.assign(meeting=fresh.cumsum())[found["gain"] > sure]
-    best = found.loc[found.groupby("meeting")["gain"].idxmax()]
-    return best.sort_values("time", kind="stable", ignore_index=True)[["one", "other", "time", "gain"]]
+    chosen = found.index.isin(found.groupby("meeting")["gain"].idxmax()) | (found["gain"] > doubtful) & _peaks(found)
+    return found[chosen].sort_values("time", kind="stable", ignore_index=True)[["one", "other", "time", "gain"]]
+
+
+def _peaks(found: pd.DataFrame) -> NDArray[np.bool_]:
+    """Beats whose gain is the greatest of their meeting within two beats."""
+    gain, meeting = found["gain"].fillna(-np.inf), found["meeting"]
+    around = [gain.groupby(meeting).shift(step).fillna(-np.inf) for step in (-2, -1, 1, 2)]
+    return np.asarray(gain >= np.max(around, axis=0))
 
 
 def _exchange(tracks: pd.DataFrame, meetings: pd.DataFrame) -> pd.DataFrame:

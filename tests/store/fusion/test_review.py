@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scored_days import PRODUCTS, a_day, guessing, knowing
 
-from retailkit.store.fusion.attribution import attribute
+from retailkit.store.fusion.attribution import attribute, charge_expected, charge_most_probable
 from retailkit.store.fusion.review import (
     Costs,
+    cost_day,
     decide,
     doubt_receipts,
     errors_after_review,
+    fit_of_counts,
     review_curve,
     weigh_items,
 )
@@ -39,6 +41,55 @@ def test_doubt_by_hand():
     beliefs = told(("A", "tea", 0, 0.9), ("A", "tea", 1, 0.1), ("B", "rice", 0, 0.8), ("C", "soap", 2, 0.4))
     found = doubt_receipts(attribute(beliefs), truth).set_index("shopper")["unsure"]
     assert found.tolist() == pytest.approx([1 - 0.9 * 0.8, 0.1, 0.4, 0.0])
+
+
+def test_doubt_of_a_count_by_hand():
+    """One of three tins is charged: who left with none, two or three is charged wrongly, whichever tins they are."""
+    truth = a_day(0)
+    beliefs = told(("A", "tea", 0, 0.5), ("B", "tea", 0, 0.4), ("C", "tea", 0, 0.2), ("D", "rice", 0, 0.1))
+    one = 0.5 * 0.6 * 0.8 + 0.5 * 0.4 * 0.8 + 0.5 * 0.6 * 0.2
+    charged = pd.DataFrame({"shopper": [0, 1], "product": ["tea", "soap"], "quantity": [1, 1]})
+    found = doubt_receipts(attribute(beliefs, receipts=charged), truth).set_index("shopper")["unsure"]
+    assert found.tolist() == pytest.approx([1 - one * 0.9, 1.0, 0.0, 0.0])  # nobody believes in the soap
+
+
+@settings(max_examples=30, deadline=None)
+@given(shares=some.lists(some.floats(0, 1), min_size=1, max_size=6), quantity=some.integers(0, 7))
+def test_counts_fit_as_often_as_enumeration_says(shares, quantity):
+    beliefs = told(*((f"{number}", "tea", 1, share) for number, share in enumerate(shares)))
+    charged = pd.DataFrame({"shopper": [1], "product": ["tea"], "quantity": [quantity]})
+    exact = sum(
+        np.prod([share if there else 1 - share for share, there in zip(shares, taken, strict=True)])
+        for taken in product((0, 1), repeat=len(shares))
+        if sum(taken) == quantity
+    )
+    [row] = fit_of_counts(beliefs, charged).to_dict("records")
+    assert row["chance"] == pytest.approx(exact, abs=1e-12) and row["quantity"] == quantity
+
+
+@pytest.mark.parametrize("charge", [charge_most_probable, charge_expected])
+def test_doubt_is_of_receipts_however_they_are_written(charge):
+    """Four like tins, each with chance 0.3: nothing by the most probable, one by the expected; doubts differ."""
+    beliefs = told(*((f"{number}", "tea", 0, 0.3) for number in range(4)))
+    quantity = {charge_most_probable: 0, charge_expected: 1}[charge]
+    truth = a_day(0)
+    found = doubt_receipts(attribute(beliefs, receipts=charge(beliefs)), truth).set_index("shopper")["unsure"]
+    assert found[0] == pytest.approx(1 - [0.7**4, 4 * 0.3 * 0.7**3][quantity])
+
+
+def test_costs_of_a_day_by_hand():
+    truth = a_day(0)
+    sold = pd.DataFrame([(0, "A", "tea", 0), (1, "B", "rice", 1), (2, "C", "soap", 2)],
+                        columns=["piece", "epc", "product", "shopper"])  # fmt: skip
+    beliefs = told(("A", "tea", 0, 1.0), ("B", "rice", 2, 0.99), ("C", "soap", 2, 0.6), ("D", "tea", 3, 0.01))
+    found = attribute(beliefs)
+    costs = cost_day(found, truth._replace(receipts=sold)).set_index("measure")
+    # rice goes to the wrong shopper: 5 to mend, 1.25 lost; soap is looked at, and right either way
+    assert costs["numerator"].to_dict() == pytest.approx({
+        "cost as charged": 6.25, "cost decided": 6.75, "cost of overcharges": 5.0, "cost of losses": 1.25,
+        "cost of reviews": 0.5, "items reviewed": 1.0,
+    })  # fmt: skip
+    assert (costs["denominator"] == len(truth.shoppers)).all()
 
 
 def test_doubt_is_the_chance_of_a_mistake():
