@@ -26,6 +26,7 @@ _HOMES = {
     "compare_scores": "retailkit.store.score",
     "mean_score": "retailkit.store.score",
     "list_notebooks": "retailkit.lab.source",
+    "read_curve": "retailkit.lab.records",
     "read_estimates": "retailkit.lab.records",
     "rectify": "retailkit.lab.rectified",
     "sweep": "retailkit.lab.sweep",
@@ -34,6 +35,7 @@ _HOMES = {
 _ROOMS = {
     "datasets": "retailkit.datasets",
     "charts": "retailkit.lab.charts",
+    "fusion": "retailkit.store.fusion",
     "intervals": "retailkit.lab.intervals",
     "render": "retailkit.lab.render",
     "rfid": "retailkit.store.rfid",

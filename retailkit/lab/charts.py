@@ -8,6 +8,9 @@
     panels        small multiples: dots of every run, pairs joined
     photo_sheet   photographs with the labelled boxes and those found by a detector
     heat, paths   how much happens where on a plan, and the ways between its areas
+    dot_panels    estimates of methods, a panel for each case, a reference as a line in each
+    ways          lines on a plan, and spots, larger the more happened there
+    stacked       shares of one whole over time, moments marked
 
 Colours are those of Okabe and Ito (2008), told apart by people with any common colour blindness; shapes and line styles
 differ as well, so that nothing rests on colour alone.
@@ -19,14 +22,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from retailkit.lab.dots import dot_panels
 from retailkit.lab.floorplan import heat, paths
 from retailkit.lab.panels import panels, said
 from retailkit.lab.photosheet import photo_sheet
 from retailkit.lab.style import INK, LINES, MARKERS, PALETTE, QUIET, Chart, canvas, style
+from retailkit.lab.traces import stacked, ways
 
 __all__ = [
-    "PALETTE", "Chart", "band", "bars", "estimates", "heat", "histogram", "line", "panels", "paths", "photo_sheet",
-    "style",
+    "PALETTE", "Chart", "band", "bars", "dot_panels", "estimates", "heat", "histogram", "line", "panels", "paths",
+    "photo_sheet", "stacked", "style", "ways",
 ]  # fmt: skip
 
 
@@ -171,6 +176,7 @@ def band(
     title: str = "",
     level: float = 0.95,
     shares: bool = False,
+    diagonal: bool = False,
     alt: str | None = None,
 ) -> Chart:
     """Draw curves with a band of confidence around each, named on the curve itself.
@@ -188,11 +194,15 @@ def band(
         Confidence of the band, said in the alt sentence.
     shares : bool
         Both axes are shares and run from 0 to 1, so that pages can be compared.
+    diagonal : bool
+        Draw a thin line where both axes say the same: what is said, and what is true.
     """
     _need(frame, [x, y, low, high, *([hue] if hue else [])])
     figure = _curves(frame, x, y, (low, high), hue, xlabel or x, ylabel or y, title)
     if shares:
         figure.axes[0].set(xlim=(0, 1), ylim=(0, 1))
+    if diagonal:
+        figure.axes[0].axline((0, 0), slope=1, color=QUIET, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
     said = _curves_sentence(frame, x, y, (low, high), hue, xlabel or x, ylabel or y)
     return Chart(figure, alt or f"{said} Brackets give the {level * 100:g} % band.")
 
@@ -270,7 +280,8 @@ def _name_curves(axes: Any, curves: list[tuple[str, pd.DataFrame]], x: str, y: s
             (places[best], heights[number, best]),
             xytext=(0, -5 if below else 5),
             textcoords="offset points",
-            ha="right" if below == falls else "left",  # on the side that the curve bends away from
+            # on the side that the curve bends away from, unless the name would leave the picture
+            ha="right" if below == falls and best > 18 else "left",
             va="top" if below else "bottom",
             color=PALETTE[number % len(PALETTE)],
             fontweight="bold",

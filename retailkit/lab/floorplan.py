@@ -53,12 +53,12 @@ def heat(
     ValueError
         A column is missing, no value is known, or the squares do not lie on a grid.
     """
-    _need(data, ["x", "y", value])
+    need(data, ["x", "y", value])
     if not data[value].notna().any():
         raise ValueError(f"{value} holds no number: nothing to draw")
     side, (left, right, low, high), table, hidden = _squares(data, value)
     with style():
-        figure, axes = _plan(left, right, low, high, outlines or {}, share=0.74)
+        figure, axes = plan_axes(left, right, low, high, outlines or {}, share=0.74)
         where = {"extent": (left, right, low, high), "origin": "lower", "interpolation": "nearest", "zorder": 1}
         drawn = axes.imshow(table, cmap=_shades(), norm=_scale(table), **where)
         _hatch(axes, hidden, left, low, side)
@@ -105,7 +105,7 @@ def paths(
     ValueError
         A column is missing, there are no areas, or no row is left to draw.
     """
-    _need(data, ["start", "end", value])
+    need(data, ["start", "end", value])
     if not outlines:
         raise ValueError("outlines is empty: areas are needed to draw ways between them")
     known = data[data["start"].isin(list(outlines)) & data["end"].isin(list(outlines)) & (data["start"] != data["end"])]
@@ -116,7 +116,7 @@ def paths(
     (left, low), (right, high) = corners.min(axis=0), corners.max(axis=0)
     middles = {name: _middle(np.asarray(points, dtype=float)) for name, points in outlines.items()}
     with style():
-        figure, axes = _plan(left, right, low, high, outlines)
+        figure, axes = plan_axes(left, right, low, high, outlines)
         _outline(axes, outlines)
         for start, end, amount in shown[["start", "end", value]].itertuples(index=False):
             _arrow(axes, middles[start], middles[end], float(amount / shown[value].max()))
@@ -124,7 +124,8 @@ def paths(
     return Chart(figure, alt or _paths_sentence(shown, value, quantity, len(outlines), right - left, high - low, data))
 
 
-def _need(frame: pd.DataFrame, columns: list[str]) -> None:
+def need(frame: pd.DataFrame, columns: list[str]) -> None:
+    """Raise a ValueError where a frame lacks a column, or has no rows."""
     if missing := [name for name in columns if name not in frame]:
         raise ValueError(f"the frame has no column {missing[0]!r}; it has {', '.join(map(str, frame))}")
     if not len(frame):
@@ -181,7 +182,7 @@ def _hatch(axes: Any, hidden: NDArray[np.bool_], left: float, low: float, side: 
     )
 
 
-def _plan(
+def plan_axes(
     left: float, right: float, low: float, high: float, outlines: Outlines, share: float = 0.9
 ) -> tuple[Any, Any]:
     """Empty axes in metres around a plan and its areas."""

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EVERY_STUDY = "every study"  # a query, as `freshness` remembers it; any other is a study's name
+_ENDS = {"": "value", "_low": "low", "_high": "high"}  # of a metric's name, and what it is called in a table
 SWEEP = "sweep"  # the kind of the run that holds a sweep together
 
 
@@ -126,6 +128,46 @@ def read_estimates(metric: str, study: str | None = None, last: int | None = Non
     data = runs["param.data"].fillna("") if "param.data" in runs else ""
     runs["label"] = runs["study"] + ", " + data + ", " + runs["started"].dt.strftime("%d %b %H:%M")
     return runs[["run_id", "study", "label", "value", "low", "high"]].reset_index(drop=True)
+
+
+def read_curve(
+    study: str, parameter: str, metrics: Sequence[str], same: Mapping[str, Any] | None = None
+) -> "pandas.DataFrame":
+    """Read figures of finished runs that differ in one parameter, as points of a curve for each figure.
+
+    Parameters
+    ----------
+    study : str
+    parameter : str
+        Whose values, numbers, are the points. Of runs with the same value the newest counts.
+    metrics : list of str
+        As they were recorded, with intervals; a run that lacks one gives no point of it.
+    same : mapping of str to values, optional
+        What other parameters must be.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns metric, point (the parameter's value), value, low, high, run_id, by metric and point; empty where
+        nothing was run yet.
+    """
+    import pandas
+
+    columns = ["metric", "point", "value", "low", "high", "run_id"]
+    runs = read_runs(study)
+    for name, wanted in (same or {}).items():
+        runs = runs[runs[f"param.{name}"] == str(wanted)] if f"param.{name}" in runs else runs.iloc[:0]
+    if f"param.{parameter}" not in runs:
+        return pandas.DataFrame(columns=columns)
+    runs = runs[runs["status"] == "FINISHED"]
+    runs = runs.assign(point=runs[f"param.{parameter}"].astype(float)).drop_duplicates("point")
+    parts = [
+        runs.rename(columns={f"metric.{name}{end}": to for end, to in _ENDS.items()}).assign(metric=name)
+        for name in metrics
+        if {f"metric.{name}{end}" for end in _ENDS} <= set(runs)
+    ]
+    table = pandas.concat([part[columns] for part in parts]) if parts else pandas.DataFrame(columns=columns)
+    return table.dropna(subset=["value"]).sort_values(["metric", "point"], kind="stable", ignore_index=True)
 
 
 def artifact_path(run_id: str, name: str) -> Path:

@@ -17,7 +17,7 @@ from retailkit.simulate.visits.plan import StorePlan
 
 _NEAR = 1.2  # metres between a cell and the one that something is put back into by mistake
 _TOGETHER = 1.5  # metres between companions who hand each other something
-_MATERIALS = {
+MATERIALS = {
     "metal": -20.0,
     "liquid": -6.0,
     "dry": 0.0,
@@ -100,7 +100,7 @@ def draw_products(plan: StorePlan, habit: Habit, rng: np.random.Generator) -> pd
     weight = rng.choice(sizes, len(found)) * (1 + rng.normal(0, 0.03, len(found)))
     kinds, shares = ["metal", "liquid", "dry"], [habit.metal, habit.liquid, 1 - habit.metal - habit.liquid]
     material = rng.choice(kinds, len(found), p=shares)
-    loss = np.array([_MATERIALS[kind] for kind in material])
+    loss = np.array([MATERIALS[kind] for kind in material])
     return found.assign(weight=weight.round(1), material=pd.array(material, dtype="str"), loss=loss)
 
 

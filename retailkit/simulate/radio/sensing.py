@@ -169,7 +169,7 @@ def sense_day(setting: Setting, seed: int = 0) -> SensorDay:
         habits=habits, seed=(53, seed),
     )  # fmt: skip
     goods = move_goods(day, setting.goods, seed)
-    return _tell(setting, plan, day, goods, seed)
+    return tell_day(setting, day, goods, seed)
 
 
 _TASTE = {"price": -0.3, "none": -1.5}
@@ -177,8 +177,19 @@ _WAYS = {"appeal": 0.6, "stop": 0.8, "put_back": 0.2}
 _AFTER = 0.12  # hours in which the last ones leave
 
 
-def _tell(setting: Setting, plan: StorePlan, day: StoreDay, goods: Goods, seed: int) -> SensorDay:
-    rng = np.random.default_rng([seed, 51])
+def tell_day(setting: Setting, day: StoreDay, goods: Goods, seed: int = 0) -> SensorDay:
+    """Tell what every device makes of a day that is known, whoever made it.
+
+    Parameters
+    ----------
+    setting : Setting
+        What it says of shoppers and of the plan is not looked at.
+    day : StoreDay
+    goods : Goods
+        What became of each piece in it.
+    seed : int
+    """
+    plan, rng = day.plan, np.random.default_rng([seed, 51])
     clocks = _draw_clocks(setting, rng)
     antennas = hang_antennas(plan)
     around = Surroundings(**{**vars(setting.around), "outline": plan.outline})

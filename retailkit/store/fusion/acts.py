@@ -16,11 +16,13 @@ from retailkit.store.pairing import pair_up
 _APART = 1.2  # metres between the cell that a camera names and the one that a plate does
 _LATE = 2.0  # seconds between both, after their clocks are set to each other
 _NOISE, _OWN = 3.0, 0.012  # grams of a plate's noise, and share of a weight by which pieces differ
+_PLANNED = 0.97  # that a thing is what should be there, or what was held
+_OWN_PLACE, _BY_CHANCE = 0.9, 0.02  # share of what is put back in its own place; weight of what nobody seems to hold
+_LYING = 4.0  # how many of its own pieces a cell has for one that does not belong there
 _SEEN = 0.35  # that an act is real which only a camera saw: plates miss few, cameras make some up
 _REACH = 0.55  # metres: the farther somebody stands from a cell, the less likely was it them
 _ANYBODY = 0.02  # weight of those who are farther, so that nobody is ruled out
 _RIGHT_HAND = 0.93  # that a hand seen is that of the track it was seen with
-_SEARCH = 8.0  # seconds by which clocks may be off
 
 
 class Acts(NamedTuple):
@@ -57,12 +59,11 @@ def find_acts(scene: Scene, plates: bool = True) -> Acts:
     """
     hands = scene.hands[scene.hands["kind"] != "reach"].reset_index().rename(columns={"index": "hand"})
     weighed = scene.sensors.plates if plates else scene.sensors.plates.iloc[:0]
-    weighed = weighed.assign(time=weighed["time"] - _offset(weighed, hands))
     pairs = _pair(weighed, hands, scene.sensors.planogram)
     table = _table(weighed.reset_index(drop=True), hands, *pairs)
-    products, pieces = _which(table, scene)
-    table = table.assign(pieces=pieces)
-    return Acts(table, products, _who(table, scene))
+    tracks = _who(table, scene)
+    products, pieces = _which(table, tracks @ scene.identity.beliefs[:, :-1], scene)
+    return Acts(table.assign(pieces=pieces), products, tracks)
 
 
 def as_events(acts: Acts, people: NDArray[np.float64], scene: Scene) -> pd.DataFrame:
@@ -90,20 +91,6 @@ def as_events(acts: Acts, people: NDArray[np.float64], scene: Scene) -> pd.DataF
 
 def _cell_places(planogram: pd.DataFrame, cells: pd.Series) -> NDArray[np.float64]:
     return planogram.set_index("cell")[["x", "y"]].reindex(cells).to_numpy(float)
-
-
-def _offset(weighed: pd.DataFrame, hands: pd.DataFrame) -> float:
-    """Seconds by which the plates' clock is ahead: where differences to hands of the same cell and sign crowd."""
-    both = weighed.assign(take=weighed["grams"] < 0).merge(
-        hands.assign(take=hands["kind"] == "take"), on=["cell", "take"], suffixes=("", "_hand")
-    )
-    apart = (both["time"] - both["time_hand"]).to_numpy()
-    apart = apart[np.abs(apart) < _SEARCH]
-    if len(apart) < 5:
-        return 0.0
-    near = np.abs(apart[:, None] - apart[None]) < 0.6
-    best = int(near.sum(axis=1).argmax())
-    return float(np.median(apart[near[best]]))
 
 
 def _pair(
@@ -134,23 +121,45 @@ def _table(
     return table.assign(act=np.arange(len(table)))[["act", "time", "cell", "sign", "real", "hand", "grams"]]
 
 
-def _which(table: pd.DataFrame, scene: Scene) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Probability of each product for each act, and the number of pieces: the planogram, and the weight if told."""
+def _which(
+    table: pd.DataFrame, people: NDArray[np.float64], scene: Scene
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Probability of each product for each act, and the number of pieces: what should be there, and the weight if told.
+
+    What is put back is something that those hold whose hand it was, and mostly in its own place; where it is not, it
+    lies there from then on.
+    """
     products = scene.sensors.products
     home = scene.sensors.planogram.set_index("cell")["product"].reindex(table["cell"]).to_numpy()
-    expected = (home[:, None] == products["product"].to_numpy()[None]).astype(float)
-    prior = 0.97 * expected + 0.03 / len(products)
-    grams, weight = table["grams"].abs().to_numpy()[:, None], products["weight"].to_numpy()[None]
-    likelihoods = []
-    for number in (1, 2, 3):
-        spread = np.sqrt(_NOISE**2 + number * (_OWN * weight) ** 2)
-        off = (grams - number * weight) / spread
-        likelihoods.append((1.0, 0.04, 0.004)[number - 1] * np.exp(-0.5 * np.minimum(off**2, 60.0)) / spread)
-    each = np.stack(likelihoods)
+    own = (home[:, None] == products["product"].to_numpy()[None]).astype(float)
+    each = _by_weight(table["grams"].abs().to_numpy(), products["weight"].to_numpy(float))
     told = ~np.isnan(table["grams"].to_numpy())
-    posterior = prior * np.where(told[:, None], each.max(axis=0) + 1e-12, 1.0)
-    pieces = np.where(told, each[:, np.arange(len(table)), posterior.argmax(axis=1)].argmax(axis=0) + 1, 1)
-    return posterior / posterior.sum(axis=1, keepdims=True), pieces.astype(np.int64)
+    likely = np.where(told[:, None], each.max(axis=0) + 1e-12, 1.0)
+    found = np.empty_like(likely)
+    strange: dict[str, NDArray[np.float64]] = {}  # what was put down in each cell that does not belong there
+    held = np.zeros((people.shape[1], len(products)))
+    columns = (table[name].tolist() for name in ("cell", "sign", "real"))
+    for act, (cell, sign, real) in enumerate(zip(*columns, strict=True)):
+        lies = strange.setdefault(cell, np.zeros(len(products)))
+        there = own[act] if sign < 0 else (people[act] @ held) * np.where(own[act] > 0, _OWN_PLACE, 1 - _OWN_PLACE)
+        there = there + lies / _LYING if sign < 0 else there + own[act] * _BY_CHANCE
+        prior = _PLANNED * there / max(there.sum(), 1e-12) + (1 - _PLANNED) / len(products)
+        found[act] = prior * likely[act] / (prior @ likely[act])
+        moved = real * found[act]
+        held = np.maximum(held - sign * people[act][:, None] * moved, 0.0)
+        strange[cell] = np.maximum(lies + sign * moved * (own[act] == 0), 0.0)
+    pieces = np.where(told, each[:, np.arange(len(table)), found.argmax(axis=1)].argmax(axis=0) + 1, 1)
+    return found, pieces.astype(np.int64)
+
+
+def _by_weight(grams: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Likelihood of a weight, if it is one, two, or three pieces of each product: (3, acts, products)."""
+    found = []
+    for number, usual in ((1, 1.0), (2, 0.04), (3, 0.004)):
+        spread = np.sqrt(_NOISE**2 + number * (_OWN * weight) ** 2)
+        off = (grams[:, None] - number * weight) / spread
+        found.append(usual * np.exp(-0.5 * np.minimum(off**2, 60.0)) / spread)
+    return np.stack(found)
 
 
 def _who(table: pd.DataFrame, scene: Scene) -> NDArray[np.float64]:

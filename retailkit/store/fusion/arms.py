@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
 from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected
+from retailkit.store.fusion.moments import gate_antennas
 from retailkit.store.fusion.sensors import Scene
 
 _WAIT = 8.0  # seconds between a tag's last loud moment at the door and a face that leaves there
@@ -67,7 +68,7 @@ def _by_acts(scene: Scene, acts: Acts, tracks: NDArray[np.float64]) -> Attributi
 
 def rfid_only(scene: Scene) -> Attribution:
     """The door alone: a tag that is not heard any more left with the face that passed when it was loudest there."""
-    reads, gates = scene.sensors.reads, gates_of(scene)
+    reads, gates = scene.sensors.reads, gate_antennas(scene.sensors.antennas, scene.sensors.doors)
     last = reads.groupby("epc", observed=True)["time"].max()
     gone = last[last < reads["time"].max() - _QUIET]
     there = reads[reads["antenna"].isin(gates) & reads["epc"].isin(gone.index)]
@@ -86,7 +87,7 @@ def mobility_rule(scene: Scene) -> Attribution:
     reads = scene.sensors.reads[["epc", "time", "antenna", "rssi"]]
     reads = reads.assign(slot=(reads["time"] // 1.0).astype(int))
     heard = reads.groupby(["epc", "slot", "antenna"], observed=True)["rssi"].mean().reset_index()
-    end, gates, left = heard["slot"].max(), set(gates_of(scene)), {}
+    end, gates, left = heard["slot"].max(), set(gate_antennas(scene.sensors.antennas, scene.sensors.doors)), {}
     for epc, rows in heard.groupby("epc", observed=True):
         place, strength, moment = -1, -np.inf, 0
         for slot, antenna, rssi in zip(rows["slot"], rows["antenna"], rows["rssi"], strict=True):
@@ -96,14 +97,6 @@ def mobility_rule(scene: Scene) -> Attribution:
         if place in gates and rows["slot"].max() < end - _QUIET:
             left[epc] = float(moment)
     return _left(scene, pd.Series(left, dtype=float))
-
-
-def gates_of(scene: Scene) -> list[int]:
-    """Find the antennas that hang beside a door, not above anything."""
-    middles = [np.asarray(line, dtype=float).mean(axis=0) for line in scene.sensors.doors.values()]
-    hung = scene.sensors.antennas
-    near = np.min([np.hypot(hung["x"] - x, hung["y"] - y) for x, y in middles], axis=0) < 1.5
-    return hung.loc[near & (hung["z"] < 2.0), "antenna"].tolist()
 
 
 def _left(scene: Scene, moments: pd.Series) -> Attribution:

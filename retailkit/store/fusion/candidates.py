@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
-from retailkit.store.fusion.arms import gates_of
+from retailkit.store.fusion.moments import gate_antennas
 from retailkit.store.fusion.sensors import Scene
 from retailkit.store.fusion.whereabouts import Whereabouts, find_whereabouts
 
@@ -179,7 +179,8 @@ def _tags(scene: Scene, takes: _Takes, where: Whereabouts) -> pd.DataFrame:
 
 def _gates(scene: Scene) -> NDArray[np.bool_]:
     """Which antennas hang beside a door, not above anything."""
-    return np.asarray(scene.sensors.antennas["antenna"].isin(gates_of(scene)))
+    hung = scene.sensors.antennas
+    return np.asarray(hung["antenna"].isin(gate_antennas(hung, scene.sensors.doors)))
 
 
 class _Sound(NamedTuple):

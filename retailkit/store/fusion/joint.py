@@ -25,6 +25,7 @@ _ROUNDS, _SWEEPS, _FINALLY = 3, 2, 4  # of learning; how often tags and acts arg
 _NO_TAG, _USUAL = 0.06, 10.0  # that a piece has no tag that is ever heard, and acts that this is worth
 _TRUST = 5.0  # the most that tags say of an exchange (log-odds): those in one hand share their shadows
 _SEEN = 0.02  # beliefs below are not told
+_ALIKE = 0.05  # chance that two acts are of one product, from which the one may undo the other
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,10 @@ def _things_without_tags(
     left = unheard * acts.table["real"].to_numpy()
     kept = np.where(sign < 0, left, 0.0)
     for back in np.flatnonzero(sign > 0):
-        before = np.flatnonzero((sign < 0) & (product == product[back]) & (np.arange(len(sign)) < back) & (kept > 0.01))
+        alike = acts.products @ acts.products[back]
+        before = np.flatnonzero((sign < 0) & (alike > _ALIKE) & (np.arange(len(sign)) < back) & (kept > 0.01))
         if len(before):
-            same = (people[before] * people[back]).sum(axis=1) * kept[before]
+            same = (people[before] @ people[back]) * alike[before] * kept[before]
             best = before[same.argmax()]
             kept[best] *= 1 - min(left[back] * (people[best] * people[back]).sum() / max(kept[best], 1e-9), 1.0)
     return [

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.store.fusion.clocks import find_clocks, set_clocks
 from retailkit.store.fusion.identity import Identity, find_identities
-from retailkit.store.pairing import pair_up
 from retailkit.store.rfid.epc import decode_epcs
 from retailkit.store.rfid.reads import check_reads
 from retailkit.store.visits.crossings import find_crossings
@@ -20,6 +20,7 @@ from retailkit.store.visits.stitching import stitch_tracks
 from retailkit.store.visits.tracks import check_tracks
 
 _AT_DOOR = 2.5  # metres from the middle of a door's line within which tracks may begin and end
+_BLINK = 0.7  # seconds without a row after which one track is joined to the next without a doubt
 _SOON, _NEAR = 25.0, 3.5  # seconds and metres from where a track is lost to where it is found again
 _WALK = 1.2  # metres per second that somebody unseen may have walked
 
@@ -46,7 +47,7 @@ class Scene(NamedTuple):
     Attributes
     ----------
     sensors : Sensors
-        With reads checked.
+        With reads checked, and times of all devices set to the cameras' clock.
     identity : Identity
         Pieces of tracks, and whose they are.
     hands : DataFrame
@@ -55,6 +56,8 @@ class Scene(NamedTuple):
         epc, product (empty where the code names none that is sold here), in the order of the reads' categories.
     problems : DataFrame
         what, count: what was set aside.
+    clocks : DataFrame
+        What is known of each device's clock, as `retailkit.store.fusion.clocks.find_clocks` tells it.
     """
 
     sensors: Sensors
@@ -62,6 +65,7 @@ class Scene(NamedTuple):
     hands: pd.DataFrame
     tags: pd.DataFrame
     problems: pd.DataFrame
+    clocks: pd.DataFrame
 
 
 def sensors_of(day: Any) -> Sensors:
@@ -90,7 +94,7 @@ def oracle_of(day: Any) -> Sensors:
 
 
 def prepare(sensors: Sensors) -> Scene:
-    """Check, clean and name what devices tell.
+    """Check, clean and name what devices tell, and set their clocks.
 
     Parameters
     ----------
@@ -102,16 +106,20 @@ def prepare(sensors: Sensors) -> Scene:
     """
     reads, wrong_reads = check_reads(sensors.reads, sensors.antennas["antenna"])
     tracks, wrong_tracks = check_tracks(sensors.tracks)
-    ways = stitch_tracks(tracks).rename(columns={"piece": "key"})
+    ways = stitch_tracks(tracks, gap=_BLINK).rename(columns={"piece": "key"})
     identity = find_identities(ways, sensors.entries, sensors.exits, find_follows(ways, sensors.doors))
-    hands = sensors.hands.assign(piece=_whose_hands(sensors.hands, identity.ways))
+    tags = name_products(reads["epc"].cat.categories, sensors.products)
+    clocks = find_clocks(sensors._replace(reads=reads, tracks=tracks), tags)
+    timed = set_clocks(sensors._replace(reads=reads), clocks)
+    hands = timed.hands.assign(piece=_whose_hands(timed.hands, identity.ways))
     problems = [*_counted(wrong_reads, "read"), *_counted(wrong_tracks, "row of a track")]
     return Scene(
-        sensors._replace(reads=reads),
+        timed,
         identity,
         hands[["piece", "time", "cell", "kind", "probability"]].reset_index(drop=True),
-        name_products(reads["epc"].cat.categories, sensors.products),
+        tags,
         pd.DataFrame(problems, columns=["what", "count"]),
+        clocks,
     )
 
 
@@ -126,8 +134,8 @@ def name_products(epcs: Any, products: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"epc": codes["epc"], "product": codes["gtin"].map(sold).fillna("").astype("str")})
 
 
-def find_follows(ways: pd.DataFrame, doors: Any) -> dict[Any, Any]:
-    """Pair tracks that end within the store with those that begin there soon and near: visit to visit."""
+def find_follows(ways: pd.DataFrame, doors: Any) -> pd.DataFrame:
+    """Find tracks that end within the store, and those that begin there soon and near: visit, then, cost (metres)."""
     ends = _ends(ways)
     lines = [np.asarray(line, dtype=float).mean(axis=0) for line in doors.values()]
     left, came = (_near(ends[names], lines) for names in (["x_end", "y_end"], ["x", "y"]))
@@ -147,15 +155,15 @@ def _ends(ways: pd.DataFrame) -> pd.DataFrame:
     return first[["time", "x", "y"]].join(last[["time", "x", "y"]].add_suffix("_end")).reset_index()
 
 
-def _follow(ended: pd.DataFrame, begun: pd.DataFrame) -> dict[Any, Any]:
-    """Pair ends of tracks with beginnings that follow soon and near: visit to visit."""
+def _follow(ended: pd.DataFrame, begun: pd.DataFrame) -> pd.DataFrame:
+    """Pair ends of tracks with all beginnings that follow soon and near."""
     wait = begun["time"].to_numpy()[None] - ended["time_end"].to_numpy()[:, None]
     away = np.hypot(*(begun[axis].to_numpy()[None] - ended[f"{axis}_end"].to_numpy()[:, None] for axis in ("x", "y")))
-    possible = (wait > -0.5) & (wait < _SOON) & (away < np.minimum(_NEAR, 0.8 + _WALK * np.maximum(wait, 0)))
-    possible &= ended["visit"].to_numpy()[:, None] != begun["visit"].to_numpy()[None]
-    one, other = pair_up(np.where(possible, away + 0.15 * np.abs(wait), np.inf))
-    names = ended["visit"].to_numpy()[one].tolist(), begun["visit"].to_numpy()[other].tolist()
-    return dict(zip(*names, strict=True))
+    possible = (wait > 0) & (wait < _SOON) & (away < np.minimum(_NEAR, 0.8 + _WALK * np.maximum(wait, 0)))
+    one, other = np.nonzero(possible & (ended["visit"].to_numpy()[:, None] != begun["visit"].to_numpy()[None]))
+    cost = (away + 0.15 * np.abs(wait))[one, other]
+    names = {"visit": ended["visit"].to_numpy()[one], "then": begun["visit"].to_numpy()[other]}
+    return pd.DataFrame({**names, "cost": cost})
 
 
 def _whose_hands(hands: pd.DataFrame, ways: pd.DataFrame) -> NDArray[np.int64]:
