@@ -18,16 +18,18 @@ lab: .venv/ready              ## JupyterLab on this machine only
 ui: .venv/ready               ## MLflow's pages on this machine only
 	$(BIN)/retailkit ui
 
-bench: .venv/ready            ## ratios against named peers, on an otherwise idle machine; the last four need RETAILKIT_DATA
+bench: .venv/ready            ## ratios against named peers, on an otherwise idle machine; the last five need RETAILKIT_DATA
 	$(BIN)/python -m benchmarks.notebook_sweep
 	$(BIN)/python -m benchmarks.store_days --stores 40
 	$(BIN)/python -m benchmarks.camera_days
 	$(BIN)/python -m benchmarks.who_took_what
+	$(BIN)/python -m benchmarks.read_streams
 	$(BIN)/python -m benchmarks.shelf_detector
 	$(BIN)/python -m benchmarks.customer_detector
 	$(BIN)/python -m benchmarks.trackers
 	$(BIN)/python -m benchmarks.line_counters
 	$(BIN)/python -m benchmarks.camera_faults
+	$(BIN)/python -m benchmarks.checkout_replay
 
 browser:                      ## Debian's chromium and postgresql, which the browser and database tests need
 	apt-get update -q && apt-get install -q -y --no-install-recommends chromium postgresql

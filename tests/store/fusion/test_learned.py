@@ -12,6 +12,7 @@ from retailkit.store.fusion.arms import hands_and_plates
 from retailkit.store.fusion.candidates import FEATURES, find_candidates
 from retailkit.store.fusion.scoring import score_day
 from retailkit.store.fusion.sensors import prepare, sensors_of
+from retailkit.store.fusion.taught import teach, teach_labelled
 from retailkit.store.fusion.truth import check_beliefs, truth_of
 from retailkit.store.fusion.whereabouts import find_whereabouts
 
@@ -56,6 +57,7 @@ def models(days, labelled):
         "early": early.learn_early(labelled),
         "late": late.fit_late(days[:2]),
         "hinted": early.fit_early(days[:2], hands_and_plates),
+        "taught": teach(days[:2], hands_and_plates),
     }
 
 
@@ -67,7 +69,7 @@ def test_nearly_all_that_left_is_among_the_candidates(labelled):
         check_beliefs(table)
 
 
-@pytest.mark.parametrize("name", ["early", "late", "hinted"])
+@pytest.mark.parametrize("name", ["early", "late", "hinted", "taught"])
 def test_beliefs_can_be_and_models_travel(days, models, name):
     scene, truth = days[2]
     found = models[name](scene)
@@ -76,6 +78,11 @@ def test_beliefs_can_be_and_models_travel(days, models, name):
     again = pickle.loads(pickle.dumps(models[name]))(scene)
     pd.testing.assert_frame_equal(found.beliefs, again.beliefs)
     assert share(found, truth) > 0.5  # one of some dozen shoppers by chance
+
+
+def test_one_day_cannot_be_checked_by_another(labelled):
+    with pytest.raises(ValueError, match="1 days are given; 2 at least are needed"):
+        teach_labelled(labelled[:1])
 
 
 def test_labels_dealt_anew_teach_nothing(days, labelled, models):

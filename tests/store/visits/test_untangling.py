@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from walkers import straight
 
 from retailkit.store.visits import camera_error, untangle_tracks
-from retailkit.store.visits.untangling import BEAT, close_pairs
+from retailkit.store.visits.untangling import BEAT, close_pairs, find_meetings
 
 
 def passing(step: float = 0.4, gap: float = 0.4) -> pd.DataFrame:
@@ -95,3 +95,17 @@ def test_nobody_and_one():
     assert untangle_tracks(nobody).empty and camera_error(nobody).jitter == 0
     alone = straight((0, 0), (3, 0))
     pd.testing.assert_frame_equal(untangle_tracks(alone), alone)
+
+
+def test_two_who_walk_together_may_be_exchanged_twice_in_one_meeting():
+    """Side by side for 24 s, one meeting; the keys are exchanged after 8 s and again after 16."""
+    ways = [straight((0, 0), (24, 0), visit=1, step=0.2), straight((0, 0.8), (24, 0.8), visit=2, step=0.2)]
+    seen = pd.concat(ways, ignore_index=True)
+    length = seen["time"].max()
+    seen["visit"] = np.where(seen["time"].between(length / 3, 2 * length / 3), 3 - seen["visit"], seen["visit"])
+    seen = seen.sort_values(["visit", "time"], ignore_index=True)
+    seen[["x", "y"]] += np.random.default_rng(2).normal(0, 0.03, (len(seen), 2))
+    assert len(find_meetings(seen)) == 1
+    every = find_meetings(seen, doubtful=3.0)
+    assert len(every) == 2 and (every["gain"] > 3).all()
+    np.testing.assert_allclose(every["time"], [length / 3, 2 * length / 3], atol=2 * BEAT)

@@ -1,0 +1,77 @@
+"""Acts at shelves: which product it was, by the plan, by weight, and by what people hold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from retailkit.simulate.radio import Setting, sense_day
+from retailkit.store.fusion.acts import find_acts
+from retailkit.store.fusion.sensors import prepare, sensors_of
+
+SMALL = Setting(shoppers=6.0, hours=0.06, aisles=2, cells=4)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return prepare(sensors_of(sense_day(SMALL, seed=2)))
+
+
+def told(scene, acts: list[tuple[float, str, float]]):
+    """The scene with these acts on plates (seconds, cell, grams), and two products that weigh alike."""
+    plates = pd.DataFrame(acts, columns=["time", "cell", "grams"]).astype({"time": float, "cell": str, "grams": float})
+    products = scene.sensors.products.assign(weight=100.0 + 40.0 * np.arange(len(scene.sensors.products)))
+    sensors = scene.sensors._replace(plates=plates, products=products)
+    return scene._replace(sensors=sensors, hands=scene.hands.iloc[:0])
+
+
+def moment_and_cells(scene) -> tuple[float, str, str]:
+    """When somebody was there for a while, and two cells near each other with different products."""
+    way = scene.identity.ways
+    time = float(way["time"].quantile(0.5))
+    plan = scene.sensors.planogram
+    one = plan.iloc[0]
+    others = plan[(plan["product"] != one["product"])]
+    near = others.iloc[np.hypot(others["x"] - one["x"], others["y"] - one["y"]).argmin()]
+    return time, one["cell"], near["cell"]
+
+
+def weight_of(scene, cell: str) -> tuple[int, float]:
+    product = scene.sensors.planogram.set_index("cell")["product"][cell]
+    row = int(np.flatnonzero(scene.sensors.products["product"] == product)[0])
+    return row, 100.0 + 40.0 * row
+
+
+def test_a_thing_put_back_in_another_place_is_what_was_held_and_lies_there(scene):
+    time, one, other = moment_and_cells(scene)
+    row, weight = weight_of(scene, one)
+    acts = [(time, one, -weight), (time + 2, other, weight), (time + 4, other, -weight)]
+    found = find_acts(told(scene, acts))
+    assert found.products.argmax(axis=1).tolist() == [row, row, row]
+    assert found.products[1:, row].min() > 0.9
+
+
+def test_what_weighs_like_its_own_place_is_that_when_nobody_holds_anything(scene):
+    time, one, _ = moment_and_cells(scene)
+    row, weight = weight_of(scene, one)
+    found = find_acts(told(scene, [(time, one, weight)]))
+    assert found.products[0, row] > 0.9 and found.table["pieces"].tolist() == [1]
+
+
+def test_three_pieces_at_once(scene):
+    time, one, _ = moment_and_cells(scene)
+    row, weight = weight_of(scene, one)
+    found = find_acts(told(scene, [(time, one, -3 * weight)]))
+    assert found.products.argmax(axis=1).tolist() == [row] and found.table["pieces"].tolist() == [3]
+
+
+@settings(deadline=None, max_examples=25)
+@given(some.lists(some.tuples(some.integers(0, 60), some.integers(0, 7), some.floats(-900, 900)), max_size=8))
+def test_products_of_an_act_are_probabilities(scene, acts):
+    time, *_ = moment_and_cells(scene)
+    cells = scene.sensors.planogram["cell"].tolist()
+    rows = sorted((time + after, cells[cell % len(cells)], grams) for after, cell, grams in acts if abs(grams) > 8)
+    found = find_acts(told(scene, rows))
+    assert found.products.shape == (len(rows), len(scene.sensors.products))
+    assert found.products.sum(axis=1) == pytest.approx(1.0) and (found.products >= 0).all()
