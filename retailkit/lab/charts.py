@@ -34,6 +34,8 @@ __all__ = [
     "photo_sheet", "stacked", "style", "ways",
 ]  # fmt: skip
 
+_ROOM = 0.08  # of the picture's height, that a curve's name takes
+
 
 def estimates(
     data: pd.DataFrame | Mapping[str, Any],
@@ -272,8 +274,11 @@ def _name_curves(axes: Any, curves: list[tuple[str, pd.DataFrame]], x: str, y: s
     gaps = np.diff(np.sort(heights, axis=0), axis=0).min(axis=0)
     best = int(np.argmax(gaps))
     lowest = int(np.argmin(heights[:, best]))
+    room = _ROOM * float(np.ptp(axes.get_ylim()))
     for number, (name, rows) in enumerate(curves):
-        below = number == lowest
+        apart = heights[:, best] - heights[number, best]
+        crowded = bool(((apart > 0) & (apart < room)).any() and not ((apart < 0) & (apart > -1.5 * room)).any())
+        below = number == lowest or crowded  # two names above two near curves would lie on each other
         falls = float(rows[y].iloc[-1]) < float(rows[y].iloc[0])
         axes.annotate(
             name,

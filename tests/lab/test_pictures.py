@@ -79,3 +79,13 @@ def test_a_diagonal_says_where_both_axes_agree():
     labels = {"xlabel": "Said", "ylabel": "True"}
     plain, crossed = (band(rows, "said", "true", shares=True, diagonal=one, **labels) for one in (False, True))
     assert len(crossed.figure.axes[0].lines) == len(plain.figure.axes[0].lines) + 1
+
+
+def test_names_of_two_near_curves_do_not_lie_on_each_other():
+    flat = {"ours": 0.83, "plates": 0.80, "cameras": 0.66, "door": 0.3}
+    rows = pd.DataFrame([(name, x, y) for name, y in flat.items() for x in (0.0, 1.0)], columns=["arm", "x", "value"])
+    chart = band(
+        rows.assign(low=0.0, high=1.0), "x", "value", hue="arm", xlabel="Change (share)", ylabel="Right (share)"
+    )
+    side = {text.get_text(): text.get_va() for text in chart.figure.axes[0].texts}
+    assert side == {"ours": "bottom", "plates": "top", "cameras": "bottom", "door": "top"}

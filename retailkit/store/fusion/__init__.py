@@ -18,6 +18,7 @@ from retailkit.store.fusion.scoring import score_day
 from retailkit.store.fusion.sensors import oracle_of, prepare, sensors_of
 from retailkit.store.fusion.story import NOBODY, show_minute, tell_story
 from retailkit.store.fusion.telling import (
+    as_points,
     join_points,
     most_probable_of,
     name_metric,
@@ -47,6 +48,7 @@ __all__ = [
     "Methods",
     "Options",
     "as_input",
+    "as_points",
     "calibrate",
     "check_apart",
     "check_store",

@@ -45,8 +45,8 @@ def tell_outcomes(comparison: pd.DataFrame, ours: str, what: str = "units of goo
 
     >>> rows = pd.DataFrame({"stratum": ["pairs"], "arm": "RFID only", "difference": 0.3, "low": 0.2, "high": 0.4,
     ...                      "outcome": "win", "outcome_by_holm": "win"})
-    >>> print(tell_outcomes(rows, "ours"))
-    By units of goods given to the right shopper, ours beats every other method in pairs.
+    >>> print(tell_outcomes(rows, "ours", "units of goods"))
+    By units of goods, ours beats every other method in pairs.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def pick_arms(table: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
     """
     place = {name: number for number, name in enumerate(arms)}
     strata = {name: number for number, name in enumerate(table["stratum"].unique())}
-    kept = table[table["arm"].isin(arms)]
+    kept = table[table["arm"].isin(arms)].reset_index(drop=True)
     order = kept["stratum"].map(strata) * len(place) + kept["arm"].map(place)
     return kept.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
 
@@ -271,6 +271,12 @@ def reliability_of(labelled: pd.DataFrame, bins: int = 10) -> pd.DataFrame:
 def most_probable_of(labelled: pd.DataFrame) -> pd.DataFrame:
     """As `most_probable`, of each arm."""
     return pd.concat([most_probable(part) for _, part in labelled.groupby("arm", sort=False)])
+
+
+def as_points(figures: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """Take figures of which strata are values of a change as points of curves: arm, point, value, low, high."""
+    picked = pick_arms(figures, arms)
+    return picked.assign(point=picked["stratum"].astype(float))[["arm", "point", "value", "low", "high"]]
 
 
 def join_points(first: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:

@@ -162,8 +162,17 @@ def test_points_of_this_page_count_before_earlier_ones():
     past = pd.DataFrame(
         {"metric": name_metric("RFID only"), "point": [0.1, 0.0], "value": [0.9, 0.7], "low": 0, "high": 1}
     )
+    here, past = here.set_index([[0]]), past.set_index([[0, 1]])  # rows of two tables may have the same number
     curve = join_points(here, read_points(past, ["RFID only"]))
     assert curve[["point", "value"]].to_numpy().tolist() == [[0.0, 0.7], [0.1, 0.5]]
+
+
+def test_values_of_a_change_become_points_of_the_right_arm():
+    figures = pd.DataFrame({"stratum": ["0.5", "0.5", "0", "0"], "arm": ["a", "b"] * 2, "value": [1, 2, 3, 4]})
+    points = fusion.as_points(figures.assign(low=0, high=9), ["b", "a"])
+    assert points[["arm", "point", "value"]].to_numpy().tolist() == [
+        ["b", 0.5, 2], ["a", 0.5, 1], ["b", 0.0, 4], ["a", 0.0, 3]
+    ]  # fmt: skip
 
 
 def test_health_is_pooled_over_days_with_verdicts_counted():
