@@ -1,13 +1,18 @@
 """AutoCheckout's labelled events, replayed through simulated sensors, by the competition's rule.
 
     python -m benchmarks.checkout_replay --seeds 5 --workers 2
-    python -m benchmarks.checkout_replay --find-level        # repeats how the noise was set
+    python -m benchmarks.checkout_replay --find-level --seeds 12        # searches the level anew
 
 Who took what, where and when is the data's; walking and everything that devices tell is simulated, with the frozen
 noise of `retailkit.simulate.radio.replay`: real sensors were the winner's, ours are simulated, so the two are beside
 each other and not a like-for-like comparison. F1 is that of a case (product and customer right), averaged over replay
-seeds, then over cases; intervals draw cases anew. "plates and baskets" is the plain baseline that the noise was set by,
-so that it scores on BASELINE what the winner did there.
+seeds, then over cases; intervals draw cases anew. "nearest track" and "plates and baskets" are plain baselines of
+cameras and weight; by the latter the noise was set, when it scored on BASELINE about what the winner did there. Since
+acts are found better the former does so, and a test holds it to that. --find-level repeats the search with methods as
+they are now, and need not find the frozen level.
+
+No case is held out: who took what and when are the same with every seed, and the methods and the level were made with
+these cases in view. Other seeds tell of other noise and not of other customers.
 """
 
 import argparse
@@ -31,7 +36,11 @@ from retailkit.store.fusion.sensors import Scene, oracle_of, prepare, sensors_of
 
 PLAIN, WINNER = "plates and baskets", "winner (real sensors; ours are simulated)"
 OURS = ("ours, cameras and weight", "ours, RFID added")
-TARGET, SLACK = 0.844, 0.02  # the winner's mean F1 of BASELINE, and how near the plain baseline has to come
+TARGET, SLACK = 0.844, 0.02  # the winner's mean F1 of BASELINE, and how near "nearest track" has to come (a test)
+_NOT_HELD_OUT = (
+    "No case is held out: seeds draw devices and walks anew, while who took what and when are the same, and the "
+    "methods and the level were made with these cases in view."
+)
 TUNING = 1000  # first replay seed that the level was found on; figures are told of others
 
 
@@ -102,24 +111,32 @@ def deafened(noise: Noise) -> Noise:
     return replace(noise, setting=replace(noise.setting, air=replace(noise.setting.air, pause=1e4)))
 
 
-def plain_f1(cases: CheckoutCases, level: float, names: Iterable[str], seeds: Iterable[int]) -> float:
-    """Mean F1 of the plain baseline over cases and seeds at a level of noise."""
+def plain_f1(
+    cases: CheckoutCases, level: float, names: Iterable[str], seeds: Iterable[int],
+    plain: Callable[[Scene], pd.DataFrame] = plain_baskets,
+) -> float:  # fmt: skip
+    """Mean F1 of a plain baseline over cases and seeds at a level of noise."""
     noise, seeds = deafened(noise_at(level)), list(seeds)
     scores = []
     for case in names:
         for seed in seeds:
             replay = replay_case(cases, case, noise, seed)
-            scores.append(f1_of(cases, replay, plain_baskets(prepare(sensors_of(replay.day)))))
+            scores.append(f1_of(cases, replay, plain(prepare(sensors_of(replay.day)))))
     return float(np.mean(scores))
 
 
+def baseline_of(cases: CheckoutCases) -> list[str]:
+    """Cases of BASELINE that can be replayed."""
+    table = cases.cases.set_index("case")
+    return [case for case in list_replayable(cases)[0] if table.at[case, "kind"] == "BASELINE"]
+
+
 def find_level(cases: CheckoutCases, seeds: Iterable[int], steps: int = 6) -> pd.DataFrame:
-    """Halve the span of levels, 0 to 2, until the plain baseline scores the winner's figure: level, f1.
+    """Halve the span of levels, 0 to 2, until plates and baskets score the winner's figure: level, f1.
 
     All levels are tried on the same seeds. The last row is the level found, rounded to a twentieth.
     """
-    table, seeds = cases.cases.set_index("case"), list(seeds)
-    names = [case for case in list_replayable(cases)[0] if table.at[case, "kind"] == "BASELINE"]
+    names, seeds = baseline_of(cases), list(seeds)
     low, high, rows = 0.0, 2.0, []
     for _ in tqdm(range(steps), "levels"):
         middle = (low + high) / 2
@@ -166,6 +183,7 @@ def main() -> None:
     }.items():  # fmt: skip
         told = run.show(result, name.partition(" (")[0].replace(" ", "-").replace(",", ""))
         print(f"\n{name}\n{told.round(3).to_string(index=False)}")
+    print(f"\n{_NOT_HELD_OUT}")
     run.finish()
 
 

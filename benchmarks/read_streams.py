@@ -4,9 +4,11 @@
     python -m benchmarks.read_streams --reads 1.3 10 100         # the first time, 40 days are simulated
 
 Days of two hours in the setting 'strangers' are simulated and written to disk, once; that, and reading them, is timed
-apart. Each stretch of a day is checked, binned, made ready and fused by one of the worker processes. Beside seconds on
-the wall, which others on the machine prolong, stand seconds of work (of one core, all processes together, reading left
-out), by stage; the slope is that of log-work on log-reads. In the end plain pandas (`benchmarks.plain_reads`) gets the
+apart. Each stretch of a day is checked, binned, made ready and fused by one of the worker processes, and the parent
+joins those of a day. Beside seconds on the wall, which others on the machine prolong, stand seconds of work (of one
+core, all processes together, reading left out), by stage; the slope is that of log-work on log-reads. Each size has
+processes of its own in each round, so that the most memory that they ever held is that of this size; rounds differ in
+where among the days they begin, and sizes share days. In the end plain pandas (`benchmarks.plain_reads`) gets the
 first minutes of some days: the same numbers from the same reads (presence, how tags are heard where they lie, what each
 bin says of shelf and carriers), and how many times as long it takes.
 """
@@ -16,7 +18,7 @@ import multiprocessing
 import resource
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -61,19 +63,19 @@ def main() -> None:
     parser.add_argument("--folder", help="where days are kept, by default below the project's .cache")
     options = parser.parse_args()
     home = Path(options.folder or project.folder(".cache") / "read-streams")
-    with _pool(options.workers) as pool:
-        days = make_days(pool, home, max(options.reads), options.plain_days, options.facings)
-        jobs = [(day, stretch) for day in days for stretch in stretches.plan_stretches(day)]
-        list(pool.map(fuse_timed, jobs[: 2 * options.workers]))  # starts processes, loads what is compiled
-        each = 1e-6 * sum(len(read_times(day, "reads")) for day in days) / len(jobs)
-        sizes = sorted({max(round(size / each), 1) for size in options.reads})
-        rows = []
-        for turn in range(options.rounds):
-            for size in sizes:
-                if turn == 0 or size * each < options.once:
-                    first = turn * size % (len(jobs) - size + 1)
-                    rows.append({"round": turn, **time_jobs(pool, jobs[first : first + size], options.workers)})
-                    print(pd.Series(rows[-1]).round(3).to_dict(), flush=True)
+    days = make_days(options.workers, home, max(options.reads), options.plain_days, options.facings)
+    jobs = [(day, stretch) for day in days for stretch in stretches.plan_stretches(day)]
+    each = 1e-6 * sum(len(read_times(day, "reads")) for day in days) / len(jobs)
+    sizes = sorted({max(round(size / each), 1) for size in options.reads})
+    rows = []
+    for turn in range(options.rounds):
+        for size in sizes:
+            if turn == 0 or size * each < options.once:
+                first = turn * size % (len(jobs) - size + 1)
+                with _pool(1) as parent:
+                    told = parent.submit(time_jobs, jobs[first : first + size], options.workers).result()
+                rows.append({"round": turn, **told})
+                print(pd.Series(rows[-1]).round(3).to_dict(), flush=True)
     report(pd.DataFrame(rows), options.workers)
     if options.plain:
         compare(days[: options.plain_days], options.plain)
@@ -83,13 +85,15 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
-def make_days(pool: Executor, home: Path, millions: float, least: int, facings: int) -> list[Path]:
+def make_days(workers: int, home: Path, millions: float, least: int, facings: int) -> list[Path]:
     """Simulate and write as many days as hold so many reads, but for those that are there."""
     number = max(int(np.ceil(millions / (1.23 * (HOURS + 0.12)))), least)
     days = [home / f"strangers-{HOURS}h-{facings}-{1000 + day}" for day in range(number)]
     missing = [day for day in days if not day.exists()]
     began = time.perf_counter()
-    spent = list(tqdm(pool.map(partial(make_day, facings=facings), missing), "days simulated", total=len(missing)))
+    with _pool(workers) as pool:
+        done = pool.map(partial(make_day, facings=facings), missing)
+        spent = list(tqdm(done, "days simulated", total=len(missing)))
     size = sum(path.stat().st_size for day in days for path in day.iterdir()) / 1e9
     print(f"{number} days, {size:.2f} GB; {len(missing)} simulated in {time.perf_counter() - began:.0f} s", end="")
     print(f" (writing {sum(spent):.1f} s)" if spent else "")
@@ -145,9 +149,24 @@ def _clocked(stage: str, inner: Callable[..., Any], spent: dict[str, float]) -> 
     return clocked
 
 
-def time_jobs(pool: Executor, jobs: list[tuple[Path, Stretch]], workers: int) -> dict[str, float]:
-    """Fuse stretches, and join those of each day: seconds, reads, memory."""
-    began = time.perf_counter()
+def time_jobs(jobs: list[tuple[Path, Stretch]], workers: int) -> dict[str, float]:
+    """Fuse stretches by processes of its own, and join those of each day: seconds, reads, memory.
+
+    What the parent does (it receives and joins what they found) is a stage, and work like any other.
+    """
+    with _pool(workers) as pool:
+        list(pool.map(fuse_timed, jobs[:1] * 2 * workers))  # starts processes, loads what is compiled
+        began, own = time.perf_counter(), time.process_time()
+        spent = _fuse_and_join(pool, jobs)
+        wall, join = time.perf_counter() - began, time.process_time() - own
+    table = pd.DataFrame(spent)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 + table.groupby("process")["memory"].max().sum()
+    stages = {name: float(table[name].sum()) for name in STAGES}
+    sums = {**stages, "join": join, "work": float(table["work"].sum()) + join}
+    return {"reads": table["reads"].sum() / 1e6, "stretches": len(jobs), "wall": wall, **sums, "memory": memory}
+
+
+def _fuse_and_join(pool: ProcessPoolExecutor, jobs: list[tuple[Path, Stretch]]) -> list[dict[str, float]]:
     spent, told = [], []
     for (_, stretch), (one, times) in zip(jobs, pool.map(fuse_timed, jobs), strict=True):
         spent.append(times)
@@ -157,31 +176,31 @@ def time_jobs(pool: Executor, jobs: list[tuple[Path, Stretch]], workers: int) ->
             told = []
     if told:
         stretches.join_stretches(told)
-    wall, table = time.perf_counter() - began, pd.DataFrame(spent)
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    sums = table[[*STAGES, "work"]].sum().to_dict()
-    memory = own + table.groupby("process")["memory"].max().sum()
-    return {"reads": table["reads"].sum() / 1e6, "stretches": len(jobs), "wall": wall, **sums, "memory": memory}
+    return spent
 
 
 def report(rows: pd.DataFrame, workers: int) -> None:
     """Print what each size took, the slope of work, and stages."""
-    rows = rows.assign(**{"without reading": rows["wall"] * rows["work"] / (rows["work"] + rows["read"])})
     print(f"\nseconds on {workers} cores by size (mean and Student's interval over rounds); GB of all processes")
     for number, same in rows.groupby("stretches"):
-        told = {name: _mean(same[name]) for name in ("wall", "without reading", "work")}
+        told = {name: _mean(same[name]) for name in ("wall", "work")}
         print(f"{same['reads'].mean():8.2f} million, {number} stretches:", end=" ")
         print(", ".join(f"{name} {value:.1f}" for name, value in told.items()), f"memory {same['memory'].max():.2f}")
     if rows["stretches"].nunique() > 1:
-        print(f"log-log slope of work on reads: {find_slope(rows['reads'], rows['work']):.3f}")
-    per = rows[[*STAGES]].div(rows["reads"], axis=0)
+        slope = find_slope(rows["reads"], rows["work"])
+        print(f"log-log slope of work on reads: {slope:.3f}; runs share days, so the interval is not one over days")
+    per = rows[[*STAGES, "join"]].div(rows["reads"], axis=0)
     print("\nseconds of one core per million reads, by stage")
     for name in per:
         print(f"{name:10s} {_mean(per[name]):.3f}")
 
 
 def find_slope(reads: pd.Series, work: pd.Series) -> Estimate:
-    """The slope of log-work on log-reads by least squares over all runs, with Student's interval."""
+    """The slope of log-work on log-reads by least squares over all runs, with Student's interval.
+
+    Runs reuse days, the larger ones those of the smaller: the interval tells how well these runs agree on one slope,
+    and is too narrow for one of other days.
+    """
     fit = stats.linregress(np.log(reads), np.log(work))
     half = stats.t.ppf(0.975, len(reads) - 2) * fit.stderr
     return Estimate(fit.slope, fit.slope - half, fit.slope + half, units=len(reads), unit_name="runs")
@@ -256,7 +275,7 @@ def _places(day: following.Day) -> tuple[pd.DataFrame, np.ndarray]:
     floor = day.floor
     bins = np.repeat(np.arange(day.presence.bins), np.diff(floor.first))
     places = pd.DataFrame({"bin": bins, "piece": floor.piece, "x": floor.place[:, 0], "y": floor.place[:, 1]})
-    return places, np.asarray(getattr(floor, "seen", np.ones(len(places), dtype=bool)))
+    return places, floor.seen
 
 
 def given(case: Case) -> dict[str, Any]:
@@ -298,7 +317,8 @@ def compare(days: list[Path], seconds: float) -> None:
         spent.append(times)
         ratios.append(np.log(times[1] / times[0]))
     middle = _mean(pd.Series(ratios))
-    told_ratio = Estimate(*np.exp([middle.value, middle.low, middle.high]), units=len(ratios), unit_name="days")
+    value, low, high = np.exp([middle.value, middle.low, middle.high]).tolist()
+    told_ratio = Estimate(value, low, high, units=len(ratios), unit_name="days")
     ours, plain = (np.sum(spent, axis=0) / np.sum(reads)).tolist()
     print(
         f"\nfeatures of reads on the first {seconds:g} s of {len(days)} days, {np.mean(reads):.2f} million reads each:"

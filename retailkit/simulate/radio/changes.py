@@ -18,6 +18,7 @@ from retailkit.simulate.radio.sensing import Setting
 from retailkit.simulate.visits.layout import make_plan
 
 _HANDS = 0.8  # hands that are not seen, of moments that are not, where a setting says nothing of either
+_SKEW = 8.0  # seconds: no method here looks for clocks further off, so that more would tell nothing new
 _DRIFT = 80 / 4.7  # parts per million more for each second more: from 20 at 0.3 seconds to 100 at 5
 
 
@@ -172,6 +173,7 @@ def _slow_down(setting: Setting, rate: float) -> Setting:
 
 
 def _hide(setting: Setting, missed: float) -> Setting:
+    """Moments of tracks, and hands as many times as often as the setting has it."""
     own = setting.cameras.get("missed", 0.0)
     share = setting.cameras.get("hand_missed", 0.0) / own if own else _HANDS
     return replace(setting, cameras={**setting.cameras, "missed": missed, "hand_missed": min(share * missed, 1.0)})
@@ -208,13 +210,14 @@ CHANGES = {
         lambda one, value: replace(one, shoppers=one.shoppers * value),
     ),
     "camera misses": Change(
-        "Moments that cameras miss (share)", lambda one: one.cameras.get("missed", 0.0), 0.0, 0.95, _hide
+        "Moments that cameras miss, and hands in proportion (share)",
+        lambda one: one.cameras.get("missed", 0.0), 0.0, 0.95, _hide,
     ),
     "mix-ups": Change(
         "Tracks broken and exchanged (times as often)", lambda _: 1.0, 0.0, 10.0, _mix_up
     ),
     "clock skew": Change(
-        "Clocks off by up to (seconds)", lambda one: one.skew, 0.0, 60.0,
+        "Clocks off by up to (seconds)", lambda one: one.skew, 0.0, _SKEW,
         lambda one, value: replace(one, skew=value, drift=max(one.drift + _DRIFT * (value - one.skew), 0.0)),
     ),
     "dead antenna": Change(

@@ -81,7 +81,11 @@ class People:
         return table.drop_duplicates(["visit", "time"], ignore_index=True)
 
     def _door(self, visit: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where somebody stands before the door and behind it: each has a side of their own."""
+        """Where somebody stands before the door and behind it: each has a side of their own.
+
+        The first customer has the same one in every case and with every seed, and so has the second: it tells nobody
+        apart within a case, and frozen replays hold it.
+        """
         [(name, line)] = list(self.plan.doors.items())[:1]
         ends = np.asarray(line, dtype=float)
         along = (ends[1] - ends[0]) / _between(*ends)

@@ -19,6 +19,7 @@ from retailkit.store.fusion.sensors import oracle_of, prepare, sensors_of
 from retailkit.store.fusion.story import NOBODY, show_minute, tell_story
 from retailkit.store.fusion.telling import (
     as_points,
+    by_seed,
     join_points,
     most_probable_of,
     name_metric,
@@ -49,6 +50,7 @@ __all__ = [
     "Options",
     "as_input",
     "as_points",
+    "by_seed",
     "calibrate",
     "check_apart",
     "check_store",

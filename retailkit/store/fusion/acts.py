@@ -16,8 +16,10 @@ from retailkit.store.pairing import pair_up
 _APART = 1.2  # metres between the cell that a camera names and the one that a plate does
 _LATE = 2.0  # seconds between both, after their clocks are set to each other
 _NOISE, _OWN = 3.0, 0.012  # grams of a plate's noise, and share of a weight by which pieces differ
+PIECES = {1: 1.0, 2: 0.04, 3: 0.004}  # how usual it is that so many pieces move at once, of one alone
 _PLANNED = 0.97  # that a thing is what should be there, or what was held
 _OWN_PLACE, _BY_CHANCE = 0.9, 0.02  # share of what is put back in its own place; weight of what nobody seems to hold
+_FRESH, _SOONER = 30.0, 3.0  # seconds for which what was just taken is likelier put back, and how much
 _LYING = 4.0  # how many of its own pieces a cell has for one that does not belong there
 _SEEN = 0.35  # that an act is real which only a camera saw: plates miss few, cameras make some up
 _REACH = 0.55  # metres: the farther somebody stands from a cell, the less likely was it them
@@ -31,8 +33,9 @@ class Acts(NamedTuple):
     Attributes
     ----------
     table : DataFrame
-        act (its number), time, cell, sign (-1 taken, 1 put back), pieces, real (probability that it happened), hand
-        (row of the scene's hands, -1 where none was seen), grams (nan where no plate told).
+        A row for each thing that moved: act (its number), time, cell, sign (-1 taken, 1 put back), real (probability
+        that it happened), hand (row of the scene's hands, -1 where none was seen), grams (nan where no plate told),
+        pieces (how many moved together, this one included).
     products : array (acts, products)
         Probability of each product, in the order of the store's products.
     tracks : array (acts, pieces of tracks)
@@ -63,7 +66,11 @@ def find_acts(scene: Scene, plates: bool = True) -> Acts:
     table = _table(weighed.reset_index(drop=True), hands, *pairs)
     tracks = _who(table, scene)
     products, pieces = _which(table, tracks @ scene.identity.beliefs[:, :-1], scene)
-    return Acts(table.assign(pieces=pieces), products, tracks)
+    rows = np.repeat(np.arange(len(table)), pieces)
+    each = table.iloc[rows].assign(
+        act=np.arange(len(rows)), pieces=pieces[rows], grams=table["grams"].iloc[rows] / pieces[rows]
+    )
+    return Acts(each.reset_index(drop=True), products[rows], tracks[rows])
 
 
 def as_events(acts: Acts, people: NDArray[np.float64], scene: Scene) -> pd.DataFrame:
@@ -84,7 +91,7 @@ def as_events(acts: Acts, people: NDArray[np.float64], scene: Scene) -> pd.DataF
     shoppers, names = scene.identity.shoppers, scene.sensors.products["product"].to_numpy()
     return acts.table.assign(
         kind=np.where(acts.table["sign"] < 0, "take", "return"), product=names[acts.products.argmax(axis=1)], item="",
-        shopper=shoppers[people.argmax(axis=1)] if len(people) else np.empty(0, shoppers.dtype),
+        shopper=shoppers[people.argmax(axis=1)] if people.size else np.empty(0, shoppers.dtype),
         probability=acts.table["real"],
     )  # fmt: skip
 
@@ -132,30 +139,46 @@ def _which(
     products = scene.sensors.products
     home = scene.sensors.planogram.set_index("cell")["product"].reindex(table["cell"]).to_numpy()
     own = (home[:, None] == products["product"].to_numpy()[None]).astype(float)
-    each = _by_weight(table["grams"].abs().to_numpy(), products["weight"].to_numpy(float))
+    each = weigh_likely(table["grams"].abs().to_numpy(), products["weight"].to_numpy(float))
     told = ~np.isnan(table["grams"].to_numpy())
     likely = np.where(told[:, None], each.max(axis=0) + 1e-12, 1.0)
-    found = np.empty_like(likely)
+    found, pieces = np.empty_like(likely), np.ones(len(table), dtype=np.int64)
     strange: dict[str, NDArray[np.float64]] = {}  # what was put down in each cell that does not belong there
     held = np.zeros((people.shape[1], len(products)))
-    columns = (table[name].tolist() for name in ("cell", "sign", "real"))
-    for act, (cell, sign, real) in enumerate(zip(*columns, strict=True)):
+    fresh, last = held.copy(), -np.inf
+    columns = (table[name].tolist() for name in ("time", "cell", "sign", "real"))
+    for act, (time, cell, sign, real) in enumerate(zip(*columns, strict=True)):
         lies = strange.setdefault(cell, np.zeros(len(products)))
-        there = own[act] if sign < 0 else (people[act] @ held) * np.where(own[act] > 0, _OWN_PLACE, 1 - _OWN_PLACE)
+        fresh, last = fresh * np.exp((last - time) / _FRESH), time
+        mine = people[act] @ (held + _SOONER * fresh)
+        there = own[act] if sign < 0 else mine * np.where(own[act] > 0, _OWN_PLACE, 1 - _OWN_PLACE)
         there = there + lies / _LYING if sign < 0 else there + own[act] * _BY_CHANCE
         prior = _PLANNED * there / max(there.sum(), 1e-12) + (1 - _PLANNED) / len(products)
         found[act] = prior * likely[act] / (prior @ likely[act])
-        moved = real * found[act]
-        held = np.maximum(held - sign * people[act][:, None] * moved, 0.0)
+        if told[act]:
+            pieces[act] = each[:, act, found[act].argmax()].argmax() + 1
+        moved = real * pieces[act] * found[act]
+        held, fresh = (np.maximum(hand - sign * people[act][:, None] * moved, 0.0) for hand in (held, fresh))
         strange[cell] = np.maximum(lies + sign * moved * (own[act] == 0), 0.0)
-    pieces = np.where(told, each[:, np.arange(len(table)), found.argmax(axis=1)].argmax(axis=0) + 1, 1)
-    return found, pieces.astype(np.int64)
+    return found, pieces
 
 
-def _by_weight(grams: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Likelihood of a weight, if it is one, two, or three pieces of each product: (3, acts, products)."""
+def weigh_likely(grams: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tell how likely a weight is, if it is one, two, or three pieces of each product.
+
+    Parameters
+    ----------
+    grams : array (acts,)
+        Told by plates, above 0.
+    weight : array (products,), grams
+
+    Returns
+    -------
+    array (3, acts, products)
+        Density per gram of a normal error, without its constant, times how usual so many pieces are (`PIECES`).
+    """
     found = []
-    for number, usual in ((1, 1.0), (2, 0.04), (3, 0.004)):
+    for number, usual in PIECES.items():
         spread = np.sqrt(_NOISE**2 + number * (_OWN * weight) ** 2)
         off = (grams[:, None] - number * weight) / spread
         found.append(usual * np.exp(-0.5 * np.minimum(off**2, 60.0)) / spread)

@@ -44,6 +44,11 @@ def check_antennas(scene: Scene, presence: Presence | None = None) -> pd.DataFra
         tags as far away as this one's are), since (seconds: from when on it is silent for good; nan where it is not),
         since_low, since_high (its last read, and when the next was due at the latest), verdict (ok; dead; cannot tell,
         where so little was to be heard that silence says nothing).
+
+    Raises
+    ------
+    ValueError
+        The reads lack a column, are of an antenna that the scene has not, or hold a time that is not finite.
     """
     presence = hear_bins(scene) if presence is None else presence
     counts = _counted(presence)

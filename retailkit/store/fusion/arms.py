@@ -3,8 +3,7 @@
     ARMS["vision only"](scene)
 
 `fuse_scene` is ours. What cameras and readers say is prepared alike for all (`prepare`): faces at the door, tracks
-joined and named. None of them may see more than its name says. All write receipts by `charge_expected`, which is as
-good for each of them as `charge_most_probable`, or better.
+joined and named. None of them may see more than its name says. All write receipts by `charge_expected`.
 """
 
 from collections.abc import Callable
@@ -49,7 +48,7 @@ def _by_acts(scene: Scene, acts: Acts, tracks: NDArray[np.float64]) -> Attributi
     shoppers, names = scene.identity.shoppers, scene.sensors.products["product"].to_numpy()
     people = (tracks @ scene.identity.beliefs)[:, : len(shoppers)]
     kind, table = acts.products.argmax(axis=1), acts.table
-    amount = (-table["sign"] * table["real"] * table["pieces"]).to_numpy()
+    amount = (-table["sign"] * table["real"]).to_numpy()
     total = np.zeros((len(shoppers), len(names)))
     np.add.at(total.T, kind, people * amount[:, None])
     rows = [
@@ -121,4 +120,5 @@ ARMS: dict[str, Callable[[Scene], Attribution]] = {
     "mobility rule": mobility_rule,
     "RFID only": rfid_only,
     "vision only": vision_only,
+    "hands and plates": hands_and_plates,
 }

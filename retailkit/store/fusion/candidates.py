@@ -63,7 +63,7 @@ class _Takes(NamedTuple):
 
     @classmethod
     def of(cls, acts: Acts, people: NDArray[np.float64], where: Whereabouts) -> "_Takes":
-        sign, amount = acts.table["sign"].to_numpy(), (acts.table["real"] * acts.table["pieces"]).to_numpy()
+        sign, amount = acts.table["sign"].to_numpy(), acts.table["real"].to_numpy()
         took, gave = (acts.products * (amount * (sign == way))[:, None] for way in (-1, 1))
         lent = people @ where.company.T
         moment = (acts.table["time"].to_numpy() - where.start).astype(int)

@@ -69,6 +69,11 @@ def find_clocks(sensors: "Sensors", tags: pd.DataFrame) -> pd.DataFrame:
         95 % interval), drift, low_drift, high_drift (parts per million that it runs fast; drawn towards 0 as far as
         the day cannot tell), events (pairs that agree). Where a day cannot tell, offset and events are 0 and the
         interval is all that was searched.
+
+    Raises
+    ------
+    KeyError
+        A column is missing.
     """
     planogram, middle = sensors.planogram, float(np.nan_to_num(sensors.tracks["time"].agg(["min", "max"]).mean()))
     hands, plates = sensors.hands[sensors.hands["kind"] != "reach"], sensors.plates

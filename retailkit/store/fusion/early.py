@@ -13,7 +13,7 @@ what the items' probabilities are scaled to.
 With `arm` a method's beliefs are columns too, and what comes out is that method corrected by all else that is known.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,8 +160,12 @@ def learn_early(
     labelled: Sequence[tuple[pd.DataFrame, pd.DataFrame]],
     arm: Callable[[Scene], Attribution] | None = None,
     seed: int = 0,
+    days: Sequence[Hashable] | None = None,
 ) -> EarlyFusion:
-    """As `fit_early`, of candidates that were labelled before: a table, and what was sold, for each day."""
+    """As `fit_early`, of candidates that were labelled before: a table, and what was sold, for each day.
+
+    Tables with the same entry in `days` are of one day, and are kept apart from others together.
+    """
     rows = [table for table, _ in labelled]
     right, number = sum(int(table["true"].sum()) for table in rows), sum(map(len, rows))
     if not 0 < right < number:
@@ -169,10 +173,13 @@ def learn_early(
             f"{number} candidates of {len(rows)} days, {right} of them true; both kinds are needed to learn"
         )
     (columns, counts), units = _columns(arm), []
-    for fold in range(min(_FOLDS, len(rows))):
-        kept = [table for day, table in enumerate(rows) if day % _FOLDS != fold] or rows
+    group, names = pd.factorize(pd.Series(list(range(len(rows)) if days is None else days)))
+    for fold in range(min(_FOLDS, len(names))):
+        apart = group % _FOLDS == fold
+        kept = [table for table, out in zip(rows, apart, strict=True) if not out] or rows
         model = _fit(kept, columns, seed)
-        for table, sold in labelled[fold::_FOLDS]:
+        for number in np.flatnonzero(apart).tolist():
+            table, sold = labelled[number]
             told = _units(table.assign(probability=_chances(model, table, columns)))
             units.append(told.assign(true=told["unit"].to_numpy() <= count_bought(told, sold)))
     return EarlyFusion(arm, _fit(rows, columns, seed), _fit(units, counts, seed))

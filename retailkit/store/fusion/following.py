@@ -26,6 +26,7 @@ _LIKELY = 0.02  # products less likely than this are not thought of for an act
 EARLY = 6  # bins before its first act from which a tag is followed
 _UNKNOWN, _GONE = 0.03, 2e-4  # chance of a read of somebody out of sight, and of somebody who has left
 _FAR = -58.0  # dBm: strength of such a read
+_CALLED, _SUREST = 8.0, 0.95  # a put-back is of what somebody holds: so much likelier than of any tag, at most so sure
 _SETTLED = 0.005  # change of what is said to a tag that is worth following it again
 _HAND = 1.3  # metres from a shelf within which a tag in a hand is heard as on it
 
@@ -79,8 +80,8 @@ class Day:
         able = [np.flatnonzero(likely[:, tag] > _LIKELY) for tag in moved]
         until = np.full(len(kind), presence.bins)
         until[moved] = [max(int(act_bin[rows].min()) - 2, 1) for rows in able]
-        home = pd.factorize(scene.tags["product"])[0].astype(np.int64)
-        lying = hearing.learn_lying(presence, home, until)
+        shelf_of = pd.factorize(scene.tags["product"])[0].astype(np.int64)
+        lying = hearing.learn_lying(presence, shelf_of, until)
         places = scene.sensors.planogram.drop_duplicates("product").set_index("product")[["x", "y"]]
         where = places.reindex(scene.tags["product"]).fillna(-99.0).to_numpy(float)
         reads = Reads.of(presence, len(kind))
@@ -131,7 +132,7 @@ class Day:
         for tag, rows in zip(self.moved, self.able, strict=True):
             prior[rows, tag] = self.likely[rows, tag]
         count = np.maximum(prior.sum(axis=1, keepdims=True), 1e-9)
-        sure = (table["real"] * table["pieces"]).to_numpy()[:, None]
+        sure = table["real"].to_numpy()[:, None]
         somebody = np.array([whose.sum() > 0.5 for whose in given], dtype=bool)[:, None]
         share = np.where((prior > 0) & somebody, (1 - without) * sure * prior / count, 0.0)
         free = np.maximum(1 - share.sum(axis=1), without)
@@ -149,7 +150,7 @@ class Day:
                     continue
                 begin, still, carried = evidence[place]
                 take = np.where(takes[rows], told, 0.0)
-                back = np.where(takes[rows], 0.0, np.minimum(told * 8, 0.95))
+                back = np.where(takes[rows], 0.0, np.minimum(told * _CALLED, _SUREST))
                 whose = [given[act] for act in rows]
                 first = np.cumsum([0, *map(len, whose[:-1])])
                 _, with_whom, last[place], odds, turned[place] = follow_tag(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from retailkit.lab.intervals import Estimate, wilson
+from retailkit.lab.intervals import Estimate
 from retailkit.store.fusion.acts import find_acts
 from retailkit.store.fusion.antennas import check_antennas
 from retailkit.store.fusion.departures import find_departures, hear_bins
@@ -32,8 +32,9 @@ class StoreHealth(NamedTuple):
     Attributes
     ----------
     summary : DataFrame
-        what (dead antennas, untagged, wrong cells, clocks off), value (a share), low, high (its 95 % interval), of
-        (antennas, things, cells or clocks that could be judged), cannot_tell (that could not), verdict.
+        what (dead antennas, untagged, wrong cells, clocks off), value (a share), low, high (its 95 % interval; nan of
+        antennas, cells and clocks, all of which are judged one by one and none is drawn from others), of (antennas,
+        things, cells or clocks that could be judged), cannot_tell (that could not), verdict.
     antennas : DataFrame
         As `check_antennas` gives it.
     untagged : DataFrame
@@ -41,7 +42,8 @@ class StoreHealth(NamedTuple):
     planogram : DataFrame
         As `find_contents` gives it.
     clocks : DataFrame
-        Those of the scene, with a verdict (ok; off, if the interval lies beyond a second; cannot tell).
+        Those of the scene, with offset_first and offset_last (seconds, when the day begins and ends), and a verdict
+        (ok; off, if the 95 % interval of either lies beyond a second; cannot tell).
     """
 
     summary: pd.DataFrame
@@ -67,8 +69,8 @@ def check_store(scene: Scene) -> StoreHealth:
     contents = find_contents(scene, acts, left, presence)
     mended = mend_planogram(scene, contents)
     antennas = check_antennas(mended, presence)
-    tags, share = check_tags(mended, find_acts(mended), left, presence)
-    clocks = _judge_clocks(scene.clocks)
+    tags, share = check_tags(mended, presence=presence)  # where the plan was wrong, other things were taken
+    clocks = _judge_clocks(scene.clocks, scene.sensors.tracks["time"])
     rows = [_dead(antennas), _without_tag(tags, share), _wrong(contents), _off(clocks)]
     return StoreHealth(pd.DataFrame(rows, columns=SUMMARY), antennas, tags, contents, clocks)
 
@@ -88,22 +90,31 @@ def _wrong(contents: pd.DataFrame) -> tuple[Any, ...]:
     return _told("wrong cells", wrong[~unknown], unknown, f"wrong: {names}" if names else "ok")
 
 
-def _judge_clocks(clocks: pd.DataFrame) -> pd.DataFrame:
-    off = (clocks["low"] > _SLACK) | (clocks["high"] < -_SLACK)
-    return clocks.assign(verdict=np.select([clocks["events"] == 0, off], ["cannot tell", "off"], "ok"))
+def _judge_clocks(clocks: pd.DataFrame, time: pd.Series) -> pd.DataFrame:
+    """Judge each where the day begins and where it ends; offset and drift, told for its middle, err independently."""
+    ends, off = {}, np.zeros(len(clocks), dtype=bool)
+    for name, moment in (("offset_first", time.min()), ("offset_last", time.max())):
+        far = 1e-6 * np.nan_to_num(moment - clocks["moment"].to_numpy(float))
+        ends[name] = clocks["offset"] + far * clocks["drift"]
+        wide = np.hypot(clocks["high"] - clocks["low"], far * (clocks["high_drift"] - clocks["low_drift"])) / 2
+        off |= (ends[name].abs() - wide > _SLACK).to_numpy()
+    verdict = np.select([clocks["events"] == 0, off], ["cannot tell", "off"], "ok")
+    return clocks.assign(**ends, verdict=verdict)
 
 
 def _off(clocks: pd.DataFrame) -> tuple[Any, ...]:
     off, unknown = (clocks["verdict"] == word for word in ("off", "cannot tell"))
-    names = ", ".join(f"{row.device} by {row.offset:.1f} s" for row in clocks[off].itertuples())
+    names = ", ".join(
+        f"{row.device} by {row.offset_first:.1f} s at first and {row.offset_last:.1f} s at last"
+        for row in clocks[off].itertuples()
+    )
     return _told("clocks off", off[~unknown], unknown, f"off: {names}" if names else "ok")
 
 
 def _told(what: str, judged: pd.Series, unknown: pd.Series, verdict: str) -> tuple[Any, ...]:
     if not len(judged):
         return what, np.nan, np.nan, np.nan, 0, int(unknown.sum()), "cannot tell"
-    share = wilson(int(judged.sum()), len(judged))
-    return what, share.value, share.low, share.high, len(judged), int(unknown.sum()), verdict
+    return what, float(judged.mean()), np.nan, np.nan, len(judged), int(unknown.sum()), verdict
 
 
 def _without_tag(tags: pd.DataFrame, share: Estimate) -> tuple[Any, ...]:

@@ -136,7 +136,8 @@ def learn_lying(presence: Presence, home: NDArray[np.int64], until: NDArray[np.i
     ----------
     presence : Presence
     home : array (tags,)
-        Number of the cell of each tag; tags of one cell lend each other what a short time does not tell.
+        Number of the product of each tag: tags that should lie together lend each other what a short time does not
+        tell.
     until : array (tags,)
         Bins before this one are home.
     """

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from retailkit.store.fusion import hearing
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
-from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
+from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected
 from retailkit.store.fusion.following import Day
 from retailkit.store.fusion.sensors import Scene, Sensors, prepare
 
@@ -48,6 +48,11 @@ def fuse(sensors: Sensors, options: Options | None = None) -> Attribution:
     Returns
     -------
     Attribution
+
+    Raises
+    ------
+    ValueError, KeyError
+        As in `prepare`: what devices tell lacks a column or holds what it should not.
     """
     return fuse_scene(prepare(sensors), options)
 
@@ -55,8 +60,10 @@ def fuse(sensors: Sensors, options: Options | None = None) -> Attribution:
 def fuse_scene(scene: Scene, options: Options | None = None) -> Attribution:
     """As `fuse`, of a day made ready."""
     chosen = options or Options()
+    if not len(scene.identity.shoppers) or not len(scene.identity.pieces):  # nobody is known, or nobody was seen
+        return attribute(pd.DataFrame(columns=BELIEFS))
     acts = find_acts(scene, chosen.plates)
-    if not chosen.reads:
+    if not chosen.reads or not len(scene.sensors.reads) or not len(acts.table):
         return _tell(scene, acts, acts.tracks @ scene.identity.beliefs, [], np.zeros((0, 0)), np.ones(len(acts.table)))
     day, identity = Day.of(scene, acts), scene.identity
     curves, without = hearing.first_guess(scene.sensors.antennas), _NO_TAG

@@ -40,12 +40,15 @@ class Lesson(NamedTuple):
         Of late fusion, labelled.
     sold : DataFrame
         What truly left.
+    day : int
+        The seed: strata of one seed share chance, and may share shoppers, so that they are one day.
     """
 
     candidates: pd.DataFrame
     oracle: pd.DataFrame
     units: pd.DataFrame
     sold: pd.DataFrame
+    day: int
 
 
 class Learned(NamedTuple):
@@ -85,11 +88,11 @@ def check_apart(tested: Iterable[int], tuning: Iterable[int]) -> None:
         raise ValueError(f"days {', '.join(map(str, both))} are tested on and learned from; keep them apart")
 
 
-def study_day(day: Any) -> Lesson:
-    """Label what methods that learn need of one tuning day."""
+def study_day(day: Any, seed: int) -> Lesson:
+    """Label what methods that learn need of one tuning day, simulated with a seed."""
     scene, perfect, truth = prepare(sensors_of(day)), prepare(oracle_of(day)), truth_of(day)
     candidates, seen = (early.label_candidates(one, truth, fuse_scene) for one in (scene, perfect))
-    return Lesson(candidates, seen, late.label_units(scene, truth), truth.receipts)
+    return Lesson(candidates, seen, late.label_units(scene, truth), truth.receipts, seed)
 
 
 def learn(lessons: Sequence[Lesson]) -> Learned:
@@ -98,7 +101,7 @@ def learn(lessons: Sequence[Lesson]) -> Learned:
     Parameters
     ----------
     lessons : list of Lesson
-        Two or more, so that some days can be kept apart.
+        Of two days or more, so that some can be kept apart.
 
     Returns
     -------
@@ -109,14 +112,21 @@ def learn(lessons: Sequence[Lesson]) -> Learned:
     ValueError
         There are too few days, or nothing to learn from.
     """
-    known = [(one.candidates, one.sold) for one in lessons]
-    ours, oracle = teach_labelled(known), teach_labelled([(one.oracle, one.sold) for one in lessons])
-    units = [one.units for one in lessons]
-    said = [
-        label_beliefs(late.learn_late(units[:day] + units[day + 1 :]).believe(units[day]), one.sold).assign(day=day)
-        for day, one in enumerate(lessons)
-    ]
-    return Learned(teach_labelled(known, None), late.learn_late(units), fit_curves(pd.concat(said)), ours, oracle)
+    days = [one.day for one in lessons]
+    known, seen = ([(table, one.sold) for one, table in zip(lessons, tables, strict=True)] for tables in (
+        [one.candidates for one in lessons], [one.oracle for one in lessons]
+    ))  # fmt: skip
+    ours, oracle = teach_labelled(known, days=days), teach_labelled(seen, days=days)
+    said = []
+    for day in sorted(set(days)):
+        weights = late.learn_late([one.units for one in lessons if one.day != day])
+        said += [
+            label_beliefs(weights.believe(one.units), one.sold).assign(day=number)
+            for number, one in enumerate(lessons)
+            if one.day == day
+        ]
+    alone = teach_labelled(known, None, days)
+    return Learned(alone, late.learn_late([one.units for one in lessons]), fit_curves(pd.concat(said)), ours, oracle)
 
 
 def learn_days(
@@ -152,7 +162,7 @@ def learn_days(
 
 
 def _study_one(sense: Callable[[Any, int], Any], job: tuple[str, Any, int]) -> Lesson:
-    return study_day(sense(job[1], job[2]))
+    return study_day(sense(job[1], job[2]), job[2])
 
 
 def over_days(

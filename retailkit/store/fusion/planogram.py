@@ -16,16 +16,15 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
 
-from retailkit.store.fusion.acts import Acts, find_acts
+from retailkit.store.fusion.acts import PIECES, Acts, find_acts, weigh_likely
 from retailkit.store.fusion.departures import Departures, find_departures, hear_bins
 from retailkit.store.fusion.sensors import Scene
 from retailkit.store.pairing import pair_up
 from retailkit.store.rfid.presence import Presence
 
 _PLANNED = 0.95  # that a cell has what it should, before anything is known
-_NOISE, _OWN = 3.0, 0.012  # grams of a plate's noise, and share of a weight by which pieces differ
-_PIECES = {1: 0.95, 2: 0.045, 3: 0.005}  # chance of pieces in one change
 _STRAY, _HEAVIEST = 0.05, 2000.0  # share of changes that are something else, and grams they may have
+_UNWEIGHED = 3.0  # grams by which a cell that nothing was taken from is taken to differ from any product
 _ELSE = 0.15  # share of tags that leave from elsewhere than their product's cell, or when no plate told
 _STEP, _STEPS = 0.5, 20  # metres of a step of the variogram, and their number
 _HEARD = 3  # antennas that must hear both of two products for a comparison
@@ -55,10 +54,16 @@ def find_contents(
     Returns
     -------
     DataFrame
-        By cell of the planogram: cell, planned, takes (that its plate told), grams (their median; nan without any),
-        product (the most probable), probability (of it), wrong (probability that it is another than the planned one),
-        also (others with a tenth of the probability or more, as products of like weight, whose tags are not heard,
-        cannot be told apart), verdict (ok; wrong; cannot tell, as always where nothing was taken).
+        By cell of the planogram: cell, planned, takes (that its plate told, of however many pieces), grams (their
+        median; nan without any), product (the most probable), probability (of it), wrong (probability that it is
+        another than the planned one, as it surely is where that is not among the products), also (others with a tenth
+        of the probability or more, as products of like weight, whose tags are not heard, cannot be told apart), verdict
+        (ok; wrong; cannot tell, as always where nothing was taken).
+
+    Raises
+    ------
+    ValueError
+        The reads lack a column, are of an antenna that the scene has not, or hold a time that is not finite.
 
     Notes
     -----
@@ -71,16 +76,21 @@ def find_contents(
     left = find_departures(scene, takes["time"], presence) if left is None else left
     plan, names = scene.sensors.planogram, pd.Index(scene.sensors.products["product"])
     planned = names.get_indexer(pd.Index(plan["product"]))
-    cell = pd.Index(plan["cell"]).get_indexer(pd.Index(takes["cell"]))
-    told = _prior(planned, len(names)) + _weighed(takes, cell, len(plan), scene.sensors.products["weight"].to_numpy())
+    cell, whole = pd.Index(plan["cell"]).get_indexer(pd.Index(takes["cell"])), _whole(takes)
+    told = _prior(planned, len(names)) + _weighed(whole, plan["cell"], scene.sensors.products["weight"].to_numpy())
     told += _left_with(left, cell, len(plan), names) + _heard_there(scene, presence, planned, names)
-    return _table(scene, takes, _share_out(told, np.bincount(planned, minlength=len(names))), planned)
+    return _table(scene, whole, _share_out(told, np.bincount(planned[planned >= 0], minlength=len(names))), planned)
 
 
 def seen_takes(acts: Acts) -> pd.DataFrame:
     """Rows of an acts table that are takes which a plate told."""
     table = acts.table
     return table[(table["sign"] < 0) & table["grams"].notna()]
+
+
+def _whole(takes: pd.DataFrame) -> pd.DataFrame:
+    """What plates weighed: a row for each change. How many pieces it was depends on the plan, which is in question."""
+    return takes.assign(grams=takes["grams"] * takes["pieces"]).drop_duplicates(["time", "cell"])
 
 
 def mend_planogram(scene: Scene, contents: pd.DataFrame, least: float = 0.5) -> Scene:
@@ -128,7 +138,7 @@ def _left_over(scene: Scene, contents: pd.DataFrame, found: dict[str, str]) -> d
     open_cells = (contents["verdict"] == "cannot tell") & now.map(more).gt(0)
     lost = scene.sensors.products[scene.sensors.products["product"].map(more).fillna(0) < 0]
     grams = contents.loc[open_cells, "grams"].to_numpy()[:, None]
-    cost = np.nan_to_num(np.abs(grams - lost["weight"].to_numpy()[None]), nan=_NOISE)
+    cost = np.nan_to_num(np.abs(grams - lost["weight"].to_numpy()[None]), nan=_UNWEIGHED)
     rows, columns = pair_up(cost)
     return dict(zip(contents.loc[open_cells, "cell"].iloc[rows], lost["product"].iloc[columns], strict=True))
 
@@ -140,19 +150,15 @@ def _prior(planned: NDArray[np.intp], products: int) -> NDArray[np.float64]:
     return prior
 
 
-def _weighed(takes: pd.DataFrame, cell: NDArray[np.intp], cells: int, weight: NDArray) -> NDArray[np.float64]:
+def _weighed(whole: pd.DataFrame, cells: pd.Series, weight: NDArray) -> NDArray[np.float64]:
     """What plates say: (cells, products). A share of changes is of something else, so that no single one decides."""
-    grams = takes["grams"].abs().to_numpy()[:, None]
-    parts = [np.full((len(takes), len(weight)), np.log(_STRAY / _HEAVIEST))]
-    for number, chance in _PIECES.items():
-        spread = np.sqrt(_NOISE**2 + number * (_OWN * weight) ** 2)
-        density = -0.5 * ((grams - number * weight) / spread) ** 2 - np.log(spread * np.sqrt(2 * np.pi))
-        parts.append(np.log((1 - _STRAY) * chance) + density)
-    return _by_cell(logsumexp(parts, axis=0), cell, cells)
-
-
-def _by_cell(rows: NDArray[np.float64], cell: NDArray[np.intp], cells: int) -> NDArray[np.float64]:
-    total = np.zeros((cells, rows.shape[1]))
+    usual = sum(PIECES.values()) * np.sqrt(2 * np.pi)
+    density = weigh_likely(whole["grams"].abs().to_numpy(), weight.astype(float)).sum(axis=0) / usual
+    rows, cell = (
+        np.log((1 - _STRAY) * density + _STRAY / _HEAVIEST),
+        pd.Index(cells).get_indexer(pd.Index(whole["cell"])),
+    )
+    total = np.zeros((len(cells), len(weight)))
     np.add.at(total, cell[cell >= 0], rows[cell >= 0])
     return total
 
@@ -173,24 +179,25 @@ def _heard_there(scene: Scene, presence: Presence, planned: NDArray[np.intp], na
     """What tags say that lie: (cells, products), from how alike two products are heard, by metres between their cells.
 
     The variogram (Matheron 1963) is learned from the plan, most of which is right; so is what this witness is worth.
+    A cell that is to have a product which is not known teaches nothing.
     """
     alike, common = _unlike(_strengths(presence, scene, names))
-    place = scene.sensors.planogram[["x", "y"]].to_numpy(float)
-    step = np.minimum(np.hypot(*(place[:, None] - place[None]).transpose(2, 0, 1)) // _STEP, _STEPS - 1).astype(int)
-    free = np.maximum(common - 1, 0)[planned][:, planned]
-    squares = alike[planned][:, planned]
-    usable = (free >= _HEARD - 1) & ~np.eye(len(planned), dtype=bool)
+    place, told = scene.sensors.planogram[["x", "y"]].to_numpy(float), np.zeros((len(planned), len(names)))
+    known = np.flatnonzero(planned >= 0)
+    kinds = planned[known]
+    step = np.minimum(np.hypot(*(place[:, None] - place[known]).transpose(2, 0, 1)) // _STEP, _STEPS - 1).astype(int)
+    free = np.maximum(common - 1, 0)[:, kinds]
+    usable = (free[kinds] >= _HEARD - 1) & ~np.eye(len(known), dtype=bool)
     if not usable.any():
-        return np.zeros((len(planned), len(names)))
-    variance = _variogram(squares[usable] / free[usable], step[usable])
-    told = np.zeros((len(planned), len(names)))
+        return told
+    variance = _variogram(alike[kinds][:, kinds][usable] / free[kinds][usable], step[known][usable])
+    comparable = (common[:, kinds] >= _HEARD) & (np.arange(len(names))[:, None] != kinds)
     for here in range(len(planned)):
         spread = variance[step[here]]
-        others = np.arange(len(planned)) != here
-        density = -0.5 * (np.maximum(common - 1, 0)[:, planned] * np.log(spread) + alike[:, planned] / spread)
-        valid = (common[:, planned] >= _HEARD) & others & (np.arange(len(names))[:, None] != planned[None])
+        density = -0.5 * (free * np.log(spread) + alike[:, kinds] / spread)
+        valid = comparable & (known != here)
         told[here] = np.where(valid, density, 0.0).sum(axis=1) / np.maximum(valid.sum(axis=1), 1)
-    return log_softmax(_worth(told, planned) * told, axis=0) + np.log(len(planned))
+    return log_softmax(_worth(told[known], kinds) * told, axis=0) + np.log(len(planned))
 
 
 def _strengths(presence: Presence, scene: Scene, names: pd.Index) -> NDArray[np.float64]:
@@ -236,13 +243,13 @@ def _share_out(told: NDArray[np.float64], numbers: NDArray[np.intp]) -> NDArray[
     return np.exp(log_softmax(told + column, axis=1))
 
 
-def _table(scene: Scene, takes: pd.DataFrame, share: NDArray[np.float64], planned: NDArray[np.intp]) -> pd.DataFrame:
+def _table(scene: Scene, whole: pd.DataFrame, share: NDArray[np.float64], planned: NDArray[np.intp]) -> pd.DataFrame:
     plan, names = scene.sensors.planogram, scene.sensors.products["product"].to_numpy()
     rows = np.arange(len(plan))
     best = share.argmax(axis=1)
     right = np.where(planned >= 0, share[rows, planned], 0.0)
     others = (share >= 0.1) & (np.arange(len(names))[None] != best[:, None])
-    weighed = takes.assign(grams=takes["grams"].abs()).groupby("cell")["grams"]
+    weighed = whole.assign(grams=whole["grams"].abs()).groupby("cell")["grams"]
     number = weighed.size().reindex(plan["cell"], fill_value=0).to_numpy()
     verdict = np.select(
         [number == 0, right >= _SURE, right <= 1 - _SURE], ["cannot tell", "ok", "wrong"], "cannot tell"

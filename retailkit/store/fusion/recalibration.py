@@ -16,10 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from retailkit.datasets.tables import need_columns
 from retailkit.store.fusion.attribution import BELIEFS, Attribution, charge_expected
 from retailkit.store.fusion.calibration import label_beliefs, most_probable
 from retailkit.store.fusion.truth import TrueDay
 
+_LABELLED = ["day", "item", "probability", "true", "told"]
 _KINDS = ["tag, first", "tag, other", "seen, first", "seen, other"]
 _FEW = 30  # rows of a kind that a curve needs; with fewer all kinds are one
 _SUREST = 0.998  # no curve says more than this, or less than 1 less this: no mistake in a few days is no certainty
@@ -55,11 +57,26 @@ def fit_recalibration(days: Iterable[tuple[Attribution, TrueDay]]) -> Curves:
     ValueError
         Nothing is believed of any day.
     """
-    return fit_curves(pd.concat([label_beliefs(found.beliefs, truth.receipts) for found, truth in days] or [_none()]))
+    parts = [
+        label_beliefs(found.beliefs, truth.receipts).assign(day=number) for number, (found, truth) in enumerate(days)
+    ]
+    return fit_curves(pd.concat(parts) if parts else _none())
 
 
 def fit_curves(labelled: pd.DataFrame) -> Curves:
-    """As `fit_recalibration`, of beliefs labelled by `label_beliefs`; a column `day` tells equal items apart."""
+    """As `fit_recalibration`, of beliefs labelled by `label_beliefs`, of all days in one table.
+
+    Parameters
+    ----------
+    labelled : DataFrame with day, item, probability, true, told
+        The column day tells items of one name apart, which each day has anew.
+
+    Raises
+    ------
+    ValueError
+        A column is missing, or nothing is believed of any day.
+    """
+    need_columns(labelled, _LABELLED, "beliefs")
     rows = labelled[labelled["told"] & (labelled["probability"] > 0)]
     if not len(rows):
         raise ValueError("nothing is believed of any day; at least one row is needed to learn from")
@@ -98,7 +115,7 @@ def correct(beliefs: pd.DataFrame, curves: Curves) -> pd.DataFrame:
 
 
 def _none() -> pd.DataFrame:
-    return pd.DataFrame({"probability": [], "told": []}).astype({"told": bool})
+    return pd.DataFrame({name: [] for name in _LABELLED}).astype({"told": bool})
 
 
 def _kinds(rows: pd.DataFrame) -> NDArray[np.str_]:

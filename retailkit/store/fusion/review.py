@@ -136,7 +136,8 @@ def review_curve(
     rows = []
     for place, share in enumerate(given):
         one = interval(value[place], known[:, place], level, "share", days, "days")
-        rows.append((float(share), *(1000 * end for end in (one.value, one.low, one.high)), len(receipts), days))
+        ends = (one.value, one.low, one.high) if share < 1 else (0.0, 0.0, 0.0)  # what is reviewed is right
+        rows.append((float(share), *(1000 * end for end in ends), len(receipts), days))
     return pd.DataFrame(rows, columns=["share", "errors", "low", "high", "receipts", "days"])
 
 

@@ -78,7 +78,7 @@ def sensors_of(day: Any) -> Sensors:
 
 
 def oracle_of(day: Any) -> Sensors:
-    """Take the sensors of a simulated day as if cameras were perfect: what is left is what tags cannot tell.
+    """Take the sensors of a simulated day as if cameras were perfect; plates, readers and clocks are as they are.
 
     Tracks are true, every face is known, and every hand is seen right, those that hide something too.
     """
@@ -103,6 +103,13 @@ def prepare(sensors: Sensors) -> Scene:
     Returns
     -------
     Scene
+
+    Raises
+    ------
+    ValueError
+        Reads or tracks lack a column, or one of them is not of numbers; a door is no line of two points.
+    KeyError
+        Another frame lacks a column.
     """
     reads, wrong_reads = check_reads(sensors.reads, sensors.antennas["antenna"])
     tracks, wrong_tracks = check_tracks(sensors.tracks)

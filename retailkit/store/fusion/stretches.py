@@ -3,7 +3,8 @@
     found = fuse_long(sensors, workers=2)          # frames, or the folder that write_sensors wrote
 
 A stretch has a core, and a margin before and after in which it looks at what led to it and what came of it. Whoever
-leaves within its core is its own: only what it says of them counts. So nobody is charged twice, or forgotten.
+leaves within its core is its own: only what it says of them counts, and of a tag only what the surer stretch says. So
+nothing is charged twice. Forgotten is what somebody took longer before the core than the margin reaches back.
 """
 
 from collections.abc import Iterable
@@ -84,7 +85,7 @@ def fuse_long(
     -------
     Attribution
         Of a day shorter than one and a half cores, what `fuse` gives. Otherwise things without a tag have names of
-        their own in each stretch, and two stretches that both give a tag away share its probability out.
+        their own in each stretch, and of two stretches that both give a tag away the surer one is believed.
 
     Raises
     ------
@@ -235,13 +236,19 @@ def join_stretches(told: Iterable[Told]) -> Attribution:
     owners, acts, beliefs, events = find_owners(parts), 0, [], []
     for number, (stretch, found, _) in enumerate(parts):
         own = found.beliefs[found.beliefs["shopper"].map(owners) == number]
-        beliefs.append(own.assign(item=_renumbered(own["item"], acts)))
+        beliefs.append(own.assign(item=_renumbered(own["item"], acts), stretch=number))
         events.append(found.events[_within(found.events["time"], stretch)])
         acts += len(found.events)
-    both = [_stacked(tables, columns) for tables, columns in ((beliefs, BELIEFS), (events, EVENTS))]
-    total = both[0].groupby("item")["probability"].transform("sum")
-    shared = both[0].assign(probability=both[0]["probability"] / np.maximum(total, 1.0))
-    return attribute(shared, both[1], charge_expected(shared))
+    said = _surest(_stacked(beliefs, [*BELIEFS, "stretch"]))
+    return attribute(said, _stacked(events, EVENTS), charge_expected(said))
+
+
+def _surest(beliefs: pd.DataFrame) -> pd.DataFrame:
+    """Of a tag that two stretches give away, what the surer one says, or of two as sure the later one."""
+    total = beliefs.groupby(["item", "stretch"]).agg(probability=("probability", "sum")).reset_index()
+    best = total.sort_values(["probability", "stretch"]).drop_duplicates("item", keep="last").set_index("item")
+    kept = beliefs["stretch"].to_numpy() == best["stretch"].reindex(beliefs["item"]).to_numpy()
+    return beliefs[kept].reset_index(drop=True)[BELIEFS]
 
 
 def find_owners(parts: list[Told]) -> pd.Series:

@@ -9,9 +9,10 @@ all others of early fusion, whose trees correct them (stacked generalisation; Wo
 that the trees did not see put the probabilities right.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from retailkit.store.fusion.attribution import Attribution
@@ -22,7 +23,7 @@ from retailkit.store.fusion.recalibration import Curves, fit_curves, recalibrate
 from retailkit.store.fusion.sensors import Scene
 from retailkit.store.fusion.truth import TrueDay
 
-_FOLDS = 2  # of days: curves are fitted on what trees say of days they did not learn from
+_FOLDS = 5  # of days: curves are fitted on what trees say of days they did not learn from
 
 Labelled = Sequence[tuple[pd.DataFrame, pd.DataFrame]]  # of each day its candidates and what was sold
 
@@ -66,14 +67,24 @@ def teach(days: Iterable[tuple[Scene, TrueDay]], arm: Callable[[Scene], Attribut
     return teach_labelled([(label_candidates(scene, truth, arm), truth.receipts) for scene, truth in days], arm)
 
 
-def teach_labelled(labelled: Labelled, arm: Callable[[Scene], Attribution] | None = fuse_scene) -> Taught:
-    """As `teach`, of candidates that were labelled before: a table, and what was sold, for each day."""
-    if len(labelled) < _FOLDS:
-        raise ValueError(f"{len(labelled)} days are given; {_FOLDS} at least are needed, to check the one by the other")
-    unseen = []
-    for fold in range(_FOLDS):
-        model = learn_early([day for number, day in enumerate(labelled) if number % _FOLDS != fold], arm)
-        for number in range(fold, len(labelled), _FOLDS):
+def teach_labelled(
+    labelled: Labelled,
+    arm: Callable[[Scene], Attribution] | None = fuse_scene,
+    days: Sequence[Hashable] | None = None,
+) -> Taught:
+    """As `teach`, of candidates that were labelled before: a table, and what was sold, for each day.
+
+    Tables with the same entry in `days` are of one day (as a day simulated twice with other habits): they are learned
+    from together, or not at all. By default each is a day of its own.
+    """
+    group, names = pd.factorize(pd.Series(list(range(len(labelled)) if days is None else days)))
+    if len(names) < 2:
+        raise ValueError(f"{len(names)} days are given; 2 at least are needed, to check the one by the other")
+    unseen, folds = [], min(_FOLDS, len(names))
+    for fold in range(folds):
+        kept = np.flatnonzero(group % folds != fold).tolist()
+        model = learn_early([labelled[number] for number in kept], arm, days=group[kept].tolist())
+        for number in np.flatnonzero(group % folds == fold).tolist():
             candidates, sold = labelled[number]
             unseen.append(label_beliefs(model.believe(candidates), sold).assign(day=number))
-    return Taught(learn_early(labelled, arm), fit_curves(pd.concat(unseen)))
+    return Taught(learn_early(labelled, arm, days=group.tolist()), fit_curves(pd.concat(unseen)))

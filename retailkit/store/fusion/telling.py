@@ -14,7 +14,7 @@ import pandas as pd
 
 from retailkit.lab.intervals import Estimate
 from retailkit.store.fusion.calibration import most_probable, reliability
-from retailkit.store.fusion.measures import compare, summarise, tally
+from retailkit.store.fusion.measures import LESS_IS_BETTER, compare, summarise, tally
 from retailkit.store.fusion.review import review_curve
 from retailkit.store.visits.oracle import as_estimate
 
@@ -40,7 +40,27 @@ def pool_strata(measures: pd.DataFrame) -> pd.DataFrame:
     return sums.assign(stratum=POOLED)
 
 
-def tell_outcomes(comparison: pd.DataFrame, ours: str, what: str = "units of goods given to the right shopper") -> str:
+def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Name days by their seed alone, and no more by stratum and seed, so that strata of one seed are one cluster.
+
+    Parameters
+    ----------
+    rows : DataFrame with day (as `try_arms` names it), and perhaps item
+        Beliefs or receipts of a `Trial`.
+
+    Returns
+    -------
+    DataFrame
+        The same; items carry the day's full name.
+    """
+    named = rows.assign(item=rows["day"] + " " + rows["item"].astype(str)) if "item" in rows else rows
+    return named.assign(day=rows["day"].str.rsplit(" ", n=1).str[-1])
+
+
+def tell_outcomes(
+    comparison: pd.DataFrame, ours: str, what: str = "units of goods given to the right shopper",
+    measure: str = "attribution",
+) -> str:  # fmt: skip
     """Say in words in which strata a method wins, in which nothing is proved, and in which it loses.
 
     >>> rows = pd.DataFrame({"stratum": ["pairs"], "arm": "RFID only", "difference": 0.3, "low": 0.2, "high": 0.4,
@@ -55,7 +75,9 @@ def tell_outcomes(comparison: pd.DataFrame, ours: str, what: str = "units of goo
     ours : str
         What to call the method.
     what : str
-        What was compared.
+        What was compared, in words.
+    measure : str
+        What was compared, by its name: of costs and faults less is better, and who has less is ahead.
 
     Returns
     -------
@@ -69,7 +91,10 @@ def tell_outcomes(comparison: pd.DataFrame, ours: str, what: str = "units of goo
     for outcome, words in (("open", "is not proved to help"), ("loss", "does not help")):
         for stratum in overall.index[overall == outcome]:
             part = comparison[(comparison["stratum"] == stratum) & (comparison["outcome"] == outcome)]
-            nearest = [_against(row) for row in part.sort_values("difference").to_dict("records")]
+            nearest = [
+                _against(row)
+                for row in part.sort_values("difference", ascending=measure not in LESS_IS_BETTER).to_dict("records")
+            ]
             more = [f"{len(nearest) - _NAMED} more"] if len(nearest) > _NAMED else []
             said.append(f"In {stratum} it {words}: {_list([*nearest[:_NAMED], *more])}.")
     return "\n".join(textwrap.fill(sentence, _WIDE) for sentence in said)
@@ -237,7 +262,7 @@ def read_points(curve: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
 def tell_lead(
     measures: pd.DataFrame, ours: str, rivals: Sequence[str], measure: str = "attribution", seed: int = 0
 ) -> tuple[Estimate, Estimate, str]:
-    """Give a method's figure over all strata, how far it is ahead of the best other one, and which that is.
+    """Give a method's figure over all strata, by how much it differs from the best other one's, and which that is.
 
     Parameters
     ----------
@@ -252,12 +277,13 @@ def tell_lead(
     Returns
     -------
     figure, lead : Estimate
+        The lead is ours less theirs: below zero is better where less is.
     best : str
     """
     pooled = pool_strata(measures[measures["measure"] == measure])
     told = summarise(pooled[pooled["arm"] == ours], seed=seed)
     against = compare(pooled, ours, measure, rivals, seed=seed)
-    best = against.sort_values("theirs", ascending=False, kind="stable").iloc[:1]
+    best = against.sort_values("theirs", ascending=measure in LESS_IS_BETTER, kind="stable").iloc[:1]
     figures = as_estimate(told), as_estimate(best.rename(columns={"difference": "value"}))
     return (*figures, str(best["arm"].iloc[0]))
 

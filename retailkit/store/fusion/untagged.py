@@ -75,14 +75,13 @@ def check_tags(
 
 
 def _leavers(scene: Scene, acts: Acts, takes: pd.DataFrame, left: Departures) -> pd.Series:
-    """Products of tags that left when one of it was taken, each take of so many pieces answering for as many tags."""
+    """Products of tags that left when one of it was taken, each take answering for one tag."""
     names = scene.sensors.products["product"].to_numpy()
     product = names[acts.products[takes.index].argmax(axis=1)]
-    each = np.repeat(np.arange(len(takes)), takes["pieces"])
-    if not len(left.table) or not len(each):
+    if not len(left.table) or not len(takes):
         return left.table["product"].iloc[:0]
-    drop = left.table["best"].to_numpy()[:, None] - left.score[:, each]
-    same = left.table["product"].to_numpy()[:, None] == product[each][None]
+    drop = left.table["best"].to_numpy()[:, None] - left.score
+    same = left.table["product"].to_numpy()[:, None] == product[None]
     rows, _ = pair_up(np.where(same & (drop <= _DROP), drop, np.inf))
     return left.table["product"].iloc[rows]
 
@@ -91,7 +90,7 @@ def _balance(scene: Scene, acts: Acts, leavers: pd.Series) -> pd.DataFrame:
     """Pieces taken, and tags that left, by product."""
     told = acts.table[acts.table["grams"].notna()]
     product = scene.sensors.products["product"].to_numpy()[acts.products[told.index].argmax(axis=1)]
-    taken = (-told["sign"] * told["pieces"]).groupby(product).sum()
+    taken = (-told["sign"]).groupby(product).sum()
     table = pd.DataFrame({"taken": taken, "left": leavers.value_counts()}).fillna(0).astype(int)
     return table.rename_axis("product").reset_index()
 

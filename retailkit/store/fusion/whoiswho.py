@@ -11,6 +11,7 @@ hypotheses do; Reid 1979).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 import numba
@@ -21,7 +22,6 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 _MANY, _FEW, _EVER = 128, 32, 1024  # ways from which a group parts, into groups of how many; and that are weighed
 _HOPELESS, _DOUBT = 1e-6, 2e-3  # of the likeliest way: what is not worth keeping; of whose a name is, to go apart
-_MIX = np.random.default_rng(5).integers(1, 2**62, 64) | 1  # to tell ways apart by one number each
 
 
 class Start(NamedTuple):
@@ -137,7 +137,8 @@ def _link(event: Link, at: dict[int, _Group], known: NDArray) -> _Step:
     weights = dict(zip(event.ended, event.weights, strict=True))
     taken = known.shape[1] - 1
     if not ended:
-        return _begin(Start(event.piece, event.prior), at, known)
+        begun = _begin(Start(event.piece, event.prior), at, known)
+        return begun._replace(branch=np.full(len(begun.weight), len(event.ended)))
     groups, source, members, ways = _together(at, ended, taken - 1)
     rows, found, weight, branch = [], [], [], []
     for piece in ended:
@@ -245,9 +246,15 @@ def _greatest(values: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     return np.sort(np.argpartition(-values, most)[:most])
 
 
+@cache
+def _mix(members: int) -> NDArray[np.int64]:
+    """Numbers that tell ways apart by one sum each, another for each member: (members,)."""
+    return np.random.default_rng(5).integers(1, 2**62, members) | 1
+
+
 def _alike(ways: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The first row of each way, and which of these each row is."""
-    _, first, number = np.unique(ways @ np.resize(_MIX, ways.shape[1]), return_index=True, return_inverse=True)
+    _, first, number = np.unique(ways @ _mix(ways.shape[1]), return_index=True, return_inverse=True)
     return first, number
 
 

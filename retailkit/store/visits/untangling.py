@@ -99,7 +99,8 @@ def find_meetings(tracks: pd.DataFrame, near: float = 0.9, doubtful: float | Non
     """List when two came near each other, and how much their motion speaks for exchanged keys.
 
     Two who walk side by side may be exchanged again and again in one long meeting: `doubtful` lists every moment of it
-    that speaks for an exchange by more than this, and more than the second before and after do.
+    that speaks for an exchange by more than this, and more than those around it: the two beats before and after that
+    have rows. Of some that follow each other and say the same, the first is listed.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def _strongest(
 ) -> pd.DataFrame:  # fmt: skip
     """The best beat of each meeting that speaks for an exchange: numbers of both visits, time (of its end), gain.
 
-    And others that speak for one by more than `doubtful` and more than those around them.
+    And others that speak for one by more than `doubtful`, and as `_peaks` has it.
     """
     first = first_rows(tracks["visit"])
     ends = (beat_of(tracks["time"].to_numpy(float)[one]) + 1 - 1e-6) * BEAT
@@ -198,10 +199,13 @@ def _strongest(
 
 
 def _peaks(found: pd.DataFrame) -> NDArray[np.bool_]:
-    """Beats whose gain is the greatest of their meeting within two beats."""
+    """Beats whose gain is the greatest of their meeting within two beats that have rows; the first of some alike."""
     gain, meeting = found["gain"].fillna(-np.inf), found["meeting"]
-    around = [gain.groupby(meeting).shift(step).fillna(-np.inf) for step in (-2, -1, 1, 2)]
-    return np.asarray(gain >= np.max(around, axis=0))
+    before, after = (
+        np.max([gain.groupby(meeting).shift(step).fillna(-np.inf) for step in steps], axis=0)
+        for steps in ((1, 2), (-1, -2))
+    )
+    return np.asarray((gain > before) & (gain >= after))
 
 
 def _exchange(tracks: pd.DataFrame, meetings: pd.DataFrame) -> pd.DataFrame:

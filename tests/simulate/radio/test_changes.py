@@ -57,6 +57,7 @@ def test_the_doors_antennas_die_first():
         ("luck", 1, "no change 'luck'"),
         ("dead antenna", 1.5, "whole number"),
         ("dead antenna", 50, "from 0 to"),
+        ("clock skew", 9, "clock skew is 9: 0 to 8"),
     ],
 )
 def test_impossible_changes_are_refused(change, value, words):

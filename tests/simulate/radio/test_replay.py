@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.checkout_arms import one_takes_all, plain_baskets
-from benchmarks.checkout_replay import deafened, f1_of
+from benchmarks.checkout_replay import SLACK, TARGET, baseline_of, deafened, f1_of, plain_f1
 from retailkit.datasets.checkouts import read_checkouts, score_receipts
 from retailkit.simulate.radio import NOISE, Replay, list_replayable, noise_at, replay_case
 from retailkit.simulate.radio.checkout_acts import one_plate_each, put_in_order
 from retailkit.simulate.radio.checkout_store import furnish
-from retailkit.simulate.radio.replay import digest
+from retailkit.simulate.radio.replay import LEVEL, digest
+from retailkit.store.fusion.arms import nearest_track
 from retailkit.store.fusion.joint import Options, fuse_scene
 from retailkit.store.fusion.sensors import oracle_of, prepare, sensors_of
 
@@ -205,6 +206,13 @@ def test_plates_of_a_shelf_disturb_each_other(small):
 
 def test_the_noise_is_frozen():
     assert digest() == FROZEN, "another noise is another comparison: figures told before would not be comparable"
+
+
+@pytest.mark.slow
+def test_at_the_frozen_level_a_plain_method_scores_what_the_winner_did(nanostore):
+    """Cameras and weight alone, over all cases of BASELINE: within the slack, whatever becomes of acts."""
+    plain = plain_f1(nanostore, LEVEL, baseline_of(nanostore), range(1000, 1006), lambda at: nearest_track(at).receipts)
+    assert abs(plain - TARGET) <= SLACK
 
 
 def test_one_who_takes_all_is_right_where_there_is_only_one(nanostore):

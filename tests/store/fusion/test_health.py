@@ -53,7 +53,8 @@ def test_nothing_is_wrong_where_nothing_is(health):
     summary = health.summary.set_index("what")
     assert summary.loc[["dead antennas", "wrong cells", "clocks off"], "verdict"].eq("ok").all()
     assert summary.loc["untagged", "low"] < 0.05 and summary.loc["untagged", "value"] < 0.12
-    assert (summary["low"] <= summary["value"]).all() and (summary["value"] <= summary["high"]).all()
+    assert summary.loc["untagged", "low"] <= summary.loc["untagged", "value"] <= summary.loc["untagged", "high"]
+    assert summary.drop(index="untagged")[["low", "high"]].isna().all(axis=None)
 
 
 def test_rates_are_those_of_the_reads(scene, health):
@@ -94,14 +95,21 @@ def test_a_store_that_closes_has_no_dead_antenna(scene):
 
 
 def test_a_clock_that_is_off_is_named(scene):
+    time = scene.sensors.tracks["time"]
+    first, half = time.min(), np.ptp(time) / 2
+    fast = 3e6 / half  # parts per million: in time at noon, 3 s behind at first and 3 s ahead at last
     clocks = pd.DataFrame(
-        {"device": ["hands", "plates", "reader 1", "reader 2"], "offset": [0.1, 4.0, 0.0, -3.0],
-         "low": [-0.2, 3.6, -8.0, -5.5], "high": [0.4, 4.4, 8.0, -0.5], "events": [50, 60, 0, 9]}
+        {"device": ["hands", "plates", "reader 1", "reader 2", "reader 3", "reader 4"], "moment": first + half,
+         "offset": [0.1, 4.0, 0.0, -3.0, 0.0, 0.0], "low": [-0.2, 3.6, -8.0, -5.5, -0.3, -0.3],
+         "high": [0.4, 4.4, 8.0, -0.5, 0.3, 0.3], "drift": [0.0, 0.0, 0.0, 0.0, fast, fast],
+         "low_drift": [-9.0, -9.0, -200.0, -9.0, 0.6 * fast, 0.1 * fast],
+         "high_drift": [9.0, 9.0, 200.0, 9.0, 1.4 * fast, 1.9 * fast], "events": [50, 60, 0, 9, 40, 40]}
     )  # fmt: skip
     found = check_store(scene._replace(clocks=clocks))
-    assert found.clocks["verdict"].tolist() == ["ok", "off", "cannot tell", "ok"]
+    assert found.clocks["verdict"].tolist() == ["ok", "off", "cannot tell", "ok", "off", "ok"]
     row = found.summary.set_index("what").loc["clocks off"]
-    assert row["verdict"] == "off: plates by 4.0 s" and (row["of"], row["cannot_tell"]) == (3, 1)
+    words = "plates by 4.0 s at first and 4.0 s at last, reader 3 by -3.0 s at first and 3.0 s at last"
+    assert row["verdict"] == f"off: {words}" and (row["of"], row["cannot_tell"]) == (5, 1)
 
 
 def test_tags_that_left_are_found_when_they_left(day, scene):
@@ -168,6 +176,15 @@ def test_a_wrong_plan_is_told_and_mended(scene, exchanged):
     assert find_contents(mended)["verdict"].ne("wrong").all()
 
 
+def test_a_wrong_plan_changes_nothing_else(exchanged, health):
+    """What plates weighed is another number of pieces by the wrong plan: the rest is told by the mended one."""
+    wrong, cells = exchanged
+    found = check_store(wrong)
+    assert found.summary.set_index("what").loc["wrong cells", "value"] == len(cells) / found.summary["of"].iloc[2]
+    pd.testing.assert_frame_equal(found.untagged, health.untagged)
+    pd.testing.assert_frame_equal(found.antennas, health.antennas)
+
+
 def test_by_exclusion_a_cell_that_nothing_was_taken_from_is_mended_too(scene, exchanged):
     """Only one of the two cells that were exchanged is told; its product must have come from the other."""
     wrong, [_, other] = exchanged
@@ -184,6 +201,19 @@ def test_a_plan_is_left_alone_where_nothing_is_sure(scene, exchanged, health):
     pd.testing.assert_frame_equal(mend_planogram(wrong, found, least=0.9).sensors.planogram, wrong.sensors.planogram)
     with pytest.raises(ValueError, match="least is 7: a probability from 0 to 1"):
         mend_planogram(scene, found, least=7)
+
+
+def test_a_cell_of_an_unknown_product_is_told_like_any_other(scene, health):
+    """Its plan names what nobody sells: what lies there is found all the same, and the other cells stay as they are."""
+    cell = int(health.planogram["takes"].argmax())
+    products = scene.sensors.planogram["product"].to_numpy().copy()
+    true, products[cell] = products[cell], "nobody sells this"
+    found = find_contents(planned(scene, products))
+    assert found.loc[cell, ["product", "verdict", "wrong"]].tolist() == [true, "wrong", 1.0]
+    others = found.index != cell
+    assert found["verdict"][others].ne("wrong").all()
+    assert (found["product"] == health.planogram["product"])[others & (found["verdict"] == "ok")].all()
+    assert mend_planogram(planned(scene, products), found).sensors.planogram["product"].iloc[cell] == true
 
 
 def test_nobody_can_tell_of_a_cell_that_nothing_was_taken_from(scene):

@@ -82,7 +82,7 @@ def test_beliefs_can_be_and_models_travel(days, models, name):
 
 def test_one_day_cannot_be_checked_by_another(labelled):
     with pytest.raises(ValueError, match="1 days are given; 2 at least are needed"):
-        teach_labelled(labelled[:1])
+        teach_labelled(labelled, days=["monday", "monday"])
 
 
 def test_labels_dealt_anew_teach_nothing(days, labelled, models):

@@ -89,4 +89,21 @@ def test_nothing_believed_teaches_nothing():
         fit_recalibration([])
     empty = guessing(a_day(0))._replace(beliefs=guessing(a_day(0)).beliefs.iloc[:0])
     with pytest.raises(ValueError, match="nothing is believed"):
-        fit_curves(label_beliefs(empty.beliefs, a_day(0).receipts))
+        fit_curves(label_beliefs(empty.beliefs, a_day(0).receipts).assign(day=0))
+
+
+def test_items_of_one_name_on_two_days_are_two():
+    """Each day has its own "seen 1", which are most probable both, whatever the other day says."""
+    labelled = pd.concat([boastful(7).assign(day=0), boastful(8).assign(day=1)], ignore_index=True)
+    labelled["item"] = np.where(labelled["item"].str.startswith("seen "), "seen ", "30")
+    labelled["item"] += (labelled.groupby("day").cumcount()).astype(str)
+    apart = labelled.assign(item=labelled["item"] + " of " + labelled["day"].astype(str))
+    for one, other in zip(fit_curves(labelled).knots.values(), fit_curves(apart).knots.values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    days = [(guessing(a_day(1), 1), a_day(1))] * 4
+    told = pd.concat([label_beliefs(found.beliefs, truth.receipts).assign(day=3 * n) for n, (found, truth) in
+                      enumerate(days)])  # fmt: skip
+    for one, other in zip(fit_recalibration(days).knots.values(), fit_curves(told).knots.values(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="day"):
+        fit_curves(labelled.drop(columns="day"))

@@ -191,17 +191,18 @@ def test_who_owns_whom(first, second, owner):
     assert find_owners([says(0, 10, first), says(10, 20, second)]).to_dict() == {1: owner}
 
 
-def test_a_tag_given_away_twice_is_shared_out():
+def test_of_a_tag_given_away_twice_the_surer_stretch_is_believed():
     beliefs = [
-        pd.DataFrame([("a", "tea", who, 0.9), (f"seen {who}", "tea", who, 1.0)], columns=BELIEFS) for who in (1, 2)
+        pd.DataFrame([("a", "tea", who, sure), (f"seen {who}", "tea", who, 1.0)], columns=BELIEFS)
+        for who, sure in ((1, 0.8), (2, 0.7))
     ]
     parts = [
         says(0, 10, (1, 5.0, True))._replace(found=attribute(beliefs[0])),
         says(10, 20, (2, 15.0, True))._replace(found=attribute(beliefs[1])),
     ]
     found = join_stretches(parts)
-    assert found.beliefs["probability"].tolist() == pytest.approx([0.5, 1.0, 0.5, 1.0])
-    assert found.receipts["quantity"].tolist() == [2, 2]
+    assert found.beliefs["probability"].tolist() == pytest.approx([0.8, 1.0, 1.0])
+    assert found.receipts["quantity"].tolist() == [2, 1]
 
 
 def test_parts_of_a_day_on_disk(sensors, folder):

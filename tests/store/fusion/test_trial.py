@@ -152,6 +152,19 @@ def test_lead_is_over_the_best_other_method():
     assert best == "b" and (share.value, lead.value) == (pytest.approx(0.8), pytest.approx(0.2))
 
 
+def test_who_costs_least_is_the_best_other_method():
+    costs = sums({"ours": [3.0, 5.0, 4.1], "a": [3.1, 4.8, 4.1], "b": [7.0, 9.5, 8.0]}, measure="cost decided")
+    figure, lead, best = fusion.tell_lead(costs, "ours", ["a", "b"], "cost decided")
+    assert best == "a" and (figure.value, lead.value) == (pytest.approx(12.1 / 3), pytest.approx(0.1 / 3))
+    worse = sums({"ours": [8.0, 9.0, 8.5], "a": [1.0, 2.0, 1.4], "b": [4.0, 5.0, 4.4]}, measure="cost decided")
+    told = " ".join(
+        fusion.tell_outcomes(
+            fusion.compare(worse, "ours", "cost decided"), "ours", "cost", measure="cost decided"
+        ).split()
+    )
+    assert told.index("against a") < told.index("against b"), "who is furthest ahead comes first"
+
+
 def test_arms_are_picked_in_the_order_asked_for():
     table = pd.DataFrame({"stratum": ["q", "q", "p", "p"], "arm": ["a", "b", "a", "b"], "value": [1, 2, 3, 4]})
     assert fusion.pick_arms(table, ["b", "a", "c"])["value"].tolist() == [2, 1, 4, 3]

@@ -100,6 +100,15 @@ def test_too_many_ways_part_and_beliefs_stay():
     assert np.abs(sums - 1).max() < 0.35, "everybody is somewhere, about once"
 
 
+def test_ways_of_a_large_group_are_told_apart():
+    """Two of seventy exchanged, whichever they are: no two of these ways are one."""
+    ways = np.tile(np.arange(70), (70, 1))
+    for other in range(1, 70):
+        ways[other, [0, other]] = ways[other, [other, 0]]
+    first, number = whoiswho._alike(np.concatenate([ways, ways]))
+    assert len(first) == 70 and (number[:70] == number[70:]).all()
+
+
 def test_who_was_lost_may_go_on_or_be_new():
     prior = np.array([-np.log(2)] * 2 + [-np.inf])
     start = np.array([0.0, -np.inf, -np.inf])

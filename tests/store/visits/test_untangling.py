@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from walkers import straight
 
 from retailkit.store.visits import camera_error, untangle_tracks
-from retailkit.store.visits.untangling import BEAT, close_pairs, find_meetings
+from retailkit.store.visits.untangling import BEAT, _peaks, close_pairs, find_meetings
 
 
 def passing(step: float = 0.4, gap: float = 0.4) -> pd.DataFrame:
@@ -95,6 +95,15 @@ def test_nobody_and_one():
     assert untangle_tracks(nobody).empty and camera_error(nobody).jitter == 0
     alone = straight((0, 0), (3, 0))
     pd.testing.assert_frame_equal(untangle_tracks(alone), alone)
+
+
+def test_of_beats_that_say_the_same_the_first_is_the_moment():
+    gains = {1: [0, 5, 5, 0, 0, 6], 2: [4, 4, 4, 4, 1, 0], 3: [2, 3, 2, 3, 1, 0]}
+    found = pd.DataFrame(
+        [(meeting, gain) for meeting, row in gains.items() for gain in row], columns=["meeting", "gain"]
+    )
+    peaks = _peaks(found).reshape(3, 6)
+    assert [np.flatnonzero(row).tolist() for row in peaks] == [[1, 5], [0], [1]]
 
 
 def test_two_who_walk_together_may_be_exchanged_twice_in_one_meeting():
