@@ -89,10 +89,13 @@ def test_each_shopper_is_in_one_stretch(sensors, told):
         stretch = told[owners[row.shopper]].stretch
         assert stretch.begin <= row.time < stretch.end
     beliefs = join_stretches(told).beliefs
-    for number, one in enumerate(told):  # what a stretch says of others is left aside
-        mine = one.found.beliefs["shopper"].map(owners) == number
-        kept = beliefs["shopper"].map(owners) == number
-        assert kept.sum() == mine.sum()
+    said = [one.found.beliefs[one.found.beliefs["shopper"].map(owners) == number] for number, one in enumerate(told)]
+    tags = pd.concat([rows[~rows["item"].str.startswith("seen ")].assign(stretch=n) for n, rows in enumerate(said)])
+    twice = tags[tags.groupby("item")["stretch"].transform("nunique") > 1]["item"]
+    for number, rows in enumerate(said):  # what a stretch says of others is left aside, and tags are given away once
+        kept = beliefs[beliefs["shopper"].map(owners) == number]
+        assert (~kept["item"].isin(twice)).sum() == (~rows["item"].isin(twice)).sum()
+    assert set(twice) <= set(beliefs["item"])
 
 
 def test_things_without_a_tag_keep_apart(told):
