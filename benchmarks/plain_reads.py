@@ -12,10 +12,8 @@ import pandas as pd
 
 WIDTH, STEP, FARTHEST = 0.5, 0.5, 18  # seconds of a bin, metres of a step of distance, and the last step
 COUNTS, LEAST = 0.3, 2e-4  # how much of a bin's evidence counts; chance of a read that nothing explains
-HAND, HEIGHT = (
-    1.3,
-    1.0,
-)  # metres from its shelf within which a thing in a hand is heard as on it; height it is carried at
+HAND = 1.3  # metres from its shelf within which a thing in a hand is heard as on it
+HEIGHT = 1.0  # metres at which it is carried
 
 
 class Features(NamedTuple):

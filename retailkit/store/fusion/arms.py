@@ -13,12 +13,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
-from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected
-from retailkit.store.fusion.moments import gate_antennas
+from retailkit.store.fusion.attribution import BELIEFS, SEEN, Attribution, attribute, charge_expected
+from retailkit.store.fusion.moments import find_loudest, gate_antennas
 from retailkit.store.fusion.sensors import Scene
 
 _WAIT = 8.0  # seconds between a tag's last loud moment at the door and a face that leaves there
-_LOUD = 6.0  # seconds before a tag is heard for the last time, of which the loudest moment counts
 _QUIET = 20.0  # seconds in which a tag has not been heard when the day ends, if it has left
 _OFFSET, _FALL, _HOLD = 6.0, 0.5, 60.0  # dB, dB per second and seconds: garments' profile of the mobility rule
 
@@ -53,7 +52,7 @@ def _by_acts(scene: Scene, acts: Acts, tracks: NDArray[np.float64]) -> Attributi
     np.add.at(total.T, kind, people * amount[:, None])
     rows = [
         (
-            f"seen {who} {product} {unit}",
+            f"{SEEN}{who} {product} {unit}",
             str(names[product]),
             int(shoppers[who]),
             float(min(total[who, product] - unit, 1.0)),
@@ -67,12 +66,8 @@ def _by_acts(scene: Scene, acts: Acts, tracks: NDArray[np.float64]) -> Attributi
 
 def rfid_only(scene: Scene) -> Attribution:
     """The door alone: a tag that is not heard any more left with the face that passed when it was loudest there."""
-    reads, gates = scene.sensors.reads, gate_antennas(scene.sensors.antennas, scene.sensors.doors)
-    last = reads.groupby("epc", observed=True)["time"].max()
-    gone = last[last < reads["time"].max() - _QUIET]
-    there = reads[reads["antenna"].isin(gates) & reads["epc"].isin(gone.index)]
-    late = there[there["time"] > there["epc"].map(gone).astype(float) - _LOUD]
-    loud = late.sort_values("rssi", kind="stable").drop_duplicates("epc", keep="last")
+    antennas = scene.sensors.antennas
+    loud = find_loudest(scene.sensors.reads, antennas, gate_antennas(antennas, scene.sensors.doors))
     return _left(scene, loud.set_index("epc")["time"])
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 BELIEFS = ["item", "product", "shopper", "probability"]
 EVENTS = ["time", "kind", "cell", "product", "item", "shopper", "probability"]
 RECEIPTS = ["shopper", "product", "quantity"]
+SEEN = "seen "  # how names of things begin of which no tag was heard
 
 
 class Attribution(NamedTuple):
@@ -27,6 +28,12 @@ class Attribution(NamedTuple):
     beliefs: pd.DataFrame
     events: pd.DataFrame
     receipts: pd.DataFrame
+
+
+def scale_down(beliefs: pd.DataFrame) -> pd.DataFrame:
+    """Scale an item's probabilities down where they sum to more than 1."""
+    total = beliefs.groupby("item")["probability"].transform("sum")
+    return beliefs.assign(probability=beliefs["probability"] / np.maximum(total, 1.0))
 
 
 def charge_most_probable(beliefs: pd.DataFrame, least: float = 0.5) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from retailkit.lab.clustered import clustered_share
 from retailkit.lab.intervals import Estimate, group_codes, interval, resample
+from retailkit.store.fusion.attribution import SEEN
 from retailkit.store.fusion.truth import check_beliefs
 
 FLOOR = 1e-6  # log-loss takes no probability for nearer to 0 or 1 than this: one certain mistake would be infinite
@@ -46,7 +47,7 @@ def label_beliefs(beliefs: pd.DataFrame, sold: pd.DataFrame) -> pd.DataFrame:
     rows = beliefs[["item", "product", "shopper", "probability"]].astype({"item": str, "probability": float})
     sold = sold.reset_index(drop=True)
     heard = sold["epc"].isin(rows["item"]) & (sold["epc"] != "")
-    seen = rows[rows["item"].str.startswith("seen ")]
+    seen = rows[rows["item"].str.startswith(SEEN)]
     items = sold["epc"].where(heard).to_dict() | _match_seen(seen, sold[~heard])
     item = pd.Series(items, dtype=object).reindex(sold.index)
     truth = sold[["product", "shopper"]].assign(

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
+from retailkit.store.fusion.attribution import SEEN
 from retailkit.store.fusion.moments import gate_antennas
 from retailkit.store.fusion.sensors import Scene
 from retailkit.store.fusion.whereabouts import Whereabouts, find_whereabouts
@@ -139,7 +140,7 @@ def _seen(scene: Scene, acts: Acts, people: NDArray[np.float64], takes: _Takes) 
     act, who = np.nonzero((people > _LEAST) & (table["sign"].to_numpy() < 0)[:, None])
     taken = table["real"].to_numpy()[act] * people[act, who]
     return pd.DataFrame({
-        "item": [f"seen {number}" for number in act], "product": names[kind[act]],
+        "item": [f"{SEEN}{number}" for number in act], "product": names[kind[act]],
         "shopper": scene.identity.shoppers[who], "probability": taken, "kind": kind[act], "who": who,
         "begin": takes.begin[kind[act], who], "taken": taken, "certain": acts.products.max(axis=1)[act],
         "pieces": table["pieces"].to_numpy()[act], "seen": 1.0,

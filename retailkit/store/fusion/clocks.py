@@ -34,10 +34,8 @@ _FINE, _CROWD = 0.1, 1.0  # seconds: steps of the search, and how far true diffe
 _FASTEST, _USUAL = 200e-6, 50e-6  # the most that a clock may run fast, and the standard deviation of what crystals do
 _FEWEST, _CLEAR = 2.5, 4.5  # pairs in a crowd, and by how many standard deviations they exceed what chance brings
 _APART = 0.4  # seconds: standard deviation of moments of one event, both known
-_DOUBT, _CLOSE = (
-    0.2,
-    0.05,
-)  # seconds: what all pairs of two devices may have in common; of plates, whose delay counts too
+_DOUBT = 0.2  # seconds: what all pairs of two devices may have in common
+_CLOSE = 0.05  # the same, of plates, whose delay counts too
 _STANDS = 0.4  # seconds: as _DOUBT, of hands, which are not moved at any moment of a stop alike
 _LEAD = 0.35  # seconds by which goods, carried in front, pass a gate before the face does (of tuning days)
 _ROUNDS, _SURE = 8, 1.96  # of drawing a line, and standard deviations to either side in 95 %

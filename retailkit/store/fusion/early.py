@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.store.fusion.attribution import Attribution, attribute, charge_expected
+from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected, scale_down
 from retailkit.store.fusion.calibration import label_beliefs
 from retailkit.store.fusion.candidates import FEATURES, find_candidates
 from retailkit.store.fusion.sensors import Scene
@@ -203,7 +203,6 @@ def count_bought(rows: pd.DataFrame, sold: pd.DataFrame) -> NDArray[np.int64]:
 
 def share_out(beliefs: pd.DataFrame) -> pd.DataFrame:
     """Scale an item's probabilities down where they sum to more than 1, and leave out what is all but impossible."""
-    total = beliefs.groupby("item")["probability"].transform("sum")
-    shared = beliefs.assign(probability=beliefs["probability"] / np.maximum(total, 1.0))
+    shared = scale_down(beliefs)
     told = shared[shared["probability"] > _TOLD].reset_index(drop=True)
-    return told[["item", "product", "shopper", "probability"]].astype({"probability": float})
+    return told[BELIEFS].astype({"probability": float})

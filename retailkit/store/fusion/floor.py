@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from retailkit.store.fusion.identity import Identity
+from retailkit.store.visits.tracks import spread
 
 WIDTH = 0.5  # seconds of a bin
 STEP, REACH = 0.5, 9.0  # metres: of a step of distance, and how far antennas may hear
@@ -56,7 +57,7 @@ def lay_floor(identity: Identity, antennas: pd.DataFrame, start: float, bins: in
     come, leave = come.clip(0, bins), leave.clip(0, bins)
     length = np.maximum(leave - come, 0)
     piece = np.repeat(np.arange(len(pieces)), length)
-    number = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length) + np.repeat(come, length)
+    number = spread(come, length)
     order = np.argsort(number, kind="stable")
     piece, number = piece[order], number[order]
     place, seen = _places(identity, piece, number, start, bins)

@@ -128,9 +128,8 @@ class Day:
         from retailkit.store.fusion.carriers import follow_tag
 
         table = self.acts.table
-        prior = np.zeros_like(self.likely)
-        for tag, rows in zip(self.moved, self.able, strict=True):
-            prior[rows, tag] = self.likely[rows, tag]
+        may = np.isin(np.arange(self.likely.shape[1]), self.moved)
+        prior = np.where((self.likely > _LIKELY) & may, self.likely, 0.0)
         count = np.maximum(prior.sum(axis=1, keepdims=True), 1e-9)
         sure = table["real"].to_numpy()[:, None]
         somebody = np.array([whose.sum() > 0.5 for whose in given], dtype=bool)[:, None]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from retailkit.store.fusion.whoiswho import End, Event, Link, Meeting, Start, name_pieces
 from retailkit.store.visits.untangling import find_meetings
@@ -62,7 +63,7 @@ class Identity:
     def learn(self, odds: NDArray[np.float64]) -> "Identity":
         """Believe anew, with more evidence of meetings: log-odds by event that the two were exchanged."""
         events = [
-            event._replace(swapped=_chance(_log_odds(event.swapped) + told)) if isinstance(event, Meeting) else event
+            event._replace(swapped=float(expit(logit(event.swapped) + told))) if isinstance(event, Meeting) else event
             for event, told in zip(self.events, odds, strict=True)
         ]
         beliefs, turns = name_pieces(events, self.evidence)
@@ -119,22 +120,8 @@ def find_identities(ways: pd.DataFrame, entries: pd.DataFrame, exits: pd.DataFra
     evidence[:, :-1] += np.where((begin > stays[:, 1]) | (end < stays[:, 0]), _ELSEWHERE, 0.0)
     events = _order(pieces, meetings, follows, stays)
     pieces["lost"] = pieces["visit"].isin(follows["visit"])
-    return Identity(ways, pieces, shoppers, *_named(events, evidence))
-
-
-def _named(
-    events: list[Event], evidence: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], list[Event], list[NDArray[np.float64]], NDArray[np.float64]]:
     beliefs, turns = name_pieces(events, evidence)
-    return beliefs, events, turns, evidence
-
-
-def _log_odds(chance: float) -> float:
-    return float(np.log(max(chance, 1e-12)) - np.log(max(1 - chance, 1e-12)))
-
-
-def _chance(odds: float) -> float:
-    return float(1 / (1 + np.exp(-odds)))
+    return Identity(ways, pieces, shoppers, beliefs, events, turns, evidence)
 
 
 def _doubtful(met: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +157,7 @@ def _order(
     for visit, piece, end in last[["piece", "end"]].itertuples():
         found.append((end + (_KEPT if visit in waits else 0.0), 3, End(piece)))
     for time, one, other, then, others, odds in meetings.itertuples(index=False):
-        found.append((time, 2, Meeting(int(one), int(other), int(then), int(others), _chance(odds))))
+        found.append((time, 2, Meeting(int(one), int(other), int(then), int(others), float(expit(odds)))))
     return [event for _, _, event in sorted(found, key=lambda each: each[:2])]
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from retailkit.store.fusion import hearing
 from retailkit.store.fusion.acts import Acts, as_events, find_acts
-from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected
+from retailkit.store.fusion.attribution import BELIEFS, SEEN, Attribution, attribute, charge_expected
 from retailkit.store.fusion.following import Day
 from retailkit.store.fusion.sensors import Scene, Sensors, prepare
 
@@ -110,7 +110,7 @@ def _things_without_tags(
             best = before[same.argmax()]
             kept[best] *= 1 - min(left[back] * (people[best] * people[back]).sum() / max(kept[best], 1e-9), 1.0)
     return [
-        (f"seen {act}", str(names[product[act]]), int(shoppers[who]), float(kept[act] * people[act, who]))
+        (f"{SEEN}{act}", str(names[product[act]]), int(shoppers[who]), float(kept[act] * people[act, who]))
         for act in np.flatnonzero(kept > _SEEN)
         for who in np.flatnonzero(kept[act] * people[act] > _SEEN)
     ]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
 from retailkit.store.fusion.arms import hands_and_plates, rfid_only
 from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected
@@ -53,7 +54,7 @@ class LateFusion:
     def believe(self, units: pd.DataFrame) -> pd.DataFrame:
         """Beliefs of units that were joined."""
         odds = _columns(units) @ self.weights + self.bias
-        return share_out(units.assign(probability=1 / (1 + np.exp(-odds))))
+        return share_out(units.assign(probability=expit(odds)))
 
 
 def join_units(radio: pd.DataFrame, eyes: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +93,7 @@ def _columns(units: pd.DataFrame) -> NDArray[np.float64]:
     said = units[_SIDES].to_numpy(float)
     sure = np.clip(said, 1 - _SUREST, _SUREST)
     silent = np.isnan(said)
-    odds = np.where(silent, 0.0, np.log(sure / (1 - sure)))
+    odds = np.where(silent, 0.0, logit(sure))
     return np.column_stack([odds, silent, odds[:, ::-1] * silent])
 
 

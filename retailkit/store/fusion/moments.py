@@ -157,27 +157,43 @@ def find_leavings(reads: pd.DataFrame, antennas: pd.DataFrame, gates: NDArray[np
 
     Parameters
     ----------
+    reads, antennas, gates
+        As in `find_loudest`.
+    """
+    loud = find_loudest(reads, antennas, gates)["time"]
+    together = (loud.sort_values().diff() > _BASKET).cumsum()  # of one basket: one moment, since they share an error
+    passed = loud.groupby(together).median()
+    return moments(passed, np.zeros(len(passed)))
+
+
+def find_loudest(reads: pd.DataFrame, antennas: pd.DataFrame, gates: NDArray[np.int64]) -> pd.DataFrame:
+    """Find when each tag that some antennas never hear again was loudest at those of them that are gates.
+
+    Parameters
+    ----------
     reads : DataFrame
         As `check_reads` gives it.
     antennas : DataFrame with antenna
-        Those of the reader.
+        Those that are listened to: all, or those of one reader.
     gates : array of int
         Antennas that hang beside a door.
+
+    Returns
+    -------
+    DataFrame
+        epc, time (seconds), by strength.
     """
     names = np.unique(antennas["antenna"])
     gates = np.intersect1d(names, gates)
     mine = np.flatnonzero(_among(reads["antenna"].to_numpy(), names)) if len(gates) else np.empty(0, dtype=np.intp)
     if not len(mine):
-        return moments([], [])
+        return reads[["epc", "time"]].iloc[:0]
     tag, time = reads["epc"].cat.codes.to_numpy()[mine], reads["time"].to_numpy(float)[mine]
     last = np.full(len(reads["epc"].cat.categories), np.inf)
     last[tag] = time  # of a tag's reads, which are by time, the last
     late = (time > last[tag] - _LAST) & (last < time[-1] - _QUIET)[tag]
     rows = mine[late & _among(reads["antenna"].to_numpy()[mine], gates)]
-    loud = reads.iloc[rows].sort_values("rssi", kind="stable").drop_duplicates("epc", keep="last")["time"]
-    together = (loud.sort_values().diff() > _BASKET).cumsum()  # of one basket: one moment, since they share an error
-    passed = loud.groupby(together).median()
-    return moments(passed, np.zeros(len(passed)))
+    return reads.iloc[rows].sort_values("rssi", kind="stable").drop_duplicates("epc", keep="last")[["epc", "time"]]
 
 
 def _among(antenna: NDArray, names: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from retailkit.datasets.tables import need_columns
-from retailkit.store.fusion.attribution import BELIEFS, Attribution, charge_expected
+from retailkit.store.fusion.attribution import BELIEFS, SEEN, Attribution, charge_expected, scale_down
 from retailkit.store.fusion.calibration import label_beliefs, most_probable
 from retailkit.store.fusion.truth import TrueDay
 
@@ -109,9 +109,7 @@ def correct(beliefs: pd.DataFrame, curves: Curves) -> pd.DataFrame:
     right = said.copy()
     for kind, knots in curves.knots.items():
         right[kinds == kind] = np.interp(said[kinds == kind], *knots)
-    put = beliefs[BELIEFS].assign(probability=right)
-    total = put.groupby("item")["probability"].transform("sum")
-    return put.assign(probability=put["probability"] / np.maximum(total, 1.0)).reset_index(drop=True)
+    return scale_down(beliefs[BELIEFS].assign(probability=right)).reset_index(drop=True)
 
 
 def _none() -> pd.DataFrame:
@@ -120,7 +118,7 @@ def _none() -> pd.DataFrame:
 
 def _kinds(rows: pd.DataFrame) -> NDArray[np.str_]:
     """Which curve is a row's."""
-    seen = rows["item"].astype(str).str.startswith("seen ").to_numpy()
+    seen = rows["item"].astype(str).str.startswith(SEEN).to_numpy()
     first = np.zeros(len(rows), dtype=bool)
     numbered = rows.reset_index(drop=True)
     first[most_probable(numbered).index] = True

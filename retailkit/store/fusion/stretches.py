@@ -20,14 +20,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.store.fusion.attribution import BELIEFS, EVENTS, Attribution, attribute, charge_expected
+from retailkit.store.fusion.attribution import BELIEFS, EVENTS, SEEN, Attribution, attribute, charge_expected
 from retailkit.store.fusion.disk import TIMED, read_sensors, read_times
 from retailkit.store.fusion.joint import Options, fuse_scene
 from retailkit.store.fusion.sensors import Scene, Sensors, prepare
 from retailkit.store.rfid.reads import check_reads
 
 CORE, BEFORE, AFTER = 3600.0, 600.0, 120.0  # seconds: see `fuse_long`
-SEEN = "seen "  # how things without a tag are named, before the number of the act
 _LATE = 15.0  # seconds before somebody leaves in which the door may have heard what they carry for the last time
 _LOST = 60.0  # seconds after which somebody who is not seen has left
 _LIKELY = 0.3  # belief from which a piece of a track tells when somebody was seen last
