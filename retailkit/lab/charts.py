@@ -26,7 +26,7 @@ from retailkit.lab.dots import dot_panels
 from retailkit.lab.floorplan import heat, paths
 from retailkit.lab.panels import panels, said
 from retailkit.lab.photosheet import photo_sheet
-from retailkit.lab.style import INK, LINES, MARKERS, PALETTE, QUIET, Chart, canvas, style
+from retailkit.lab.style import INK, LINES, MARKERS, PALETTE, QUIET, Chart, canvas, need, style
 from retailkit.lab.traces import stacked, ways
 
 __all__ = [
@@ -111,7 +111,7 @@ def _estimate_frame(data: pd.DataFrame | Mapping[str, Any], label: str, hue: str
             [{label: name, "value": e.value, "low": e.low, "high": e.high} for name, e in data.items()],
             columns=[label, "value", "low", "high"],
         )
-    _need(data, [label, "value", "low", "high", *([hue] if hue else [])])
+    need(data, [label, "value", "low", "high", *([hue] if hue else [])])
     outside = data[(data["value"] < data["low"]) | (data["value"] > data["high"])]
     if len(outside):
         row = outside.iloc[0]
@@ -119,14 +119,6 @@ def _estimate_frame(data: pd.DataFrame | Mapping[str, Any], label: str, hue: str
             f"the estimate {row['value']} of {row[label]!r} lies outside its interval {row['low']} to {row['high']}"
         )
     return data
-
-
-def _need(frame: pd.DataFrame, columns: list[str]) -> None:
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise ValueError(f"the frame has no column {missing[0]!r}: it has {', '.join(map(str, frame.columns))}")
-    if not len(frame):
-        raise ValueError("the frame has no rows: nothing to draw")
 
 
 def _dots(axes: Any, rows: pd.DataFrame, heights: pd.Series, number: int, name: str, digits: int) -> None:
@@ -199,7 +191,7 @@ def band(
     diagonal : bool
         Draw a thin line where both axes say the same: what is said, and what is true.
     """
-    _need(frame, [x, y, low, high, *([hue] if hue else [])])
+    need(frame, [x, y, low, high, *([hue] if hue else [])])
     figure = _curves(frame, x, y, (low, high), hue, xlabel or x, ylabel or y, title)
     if shares:
         figure.axes[0].set(xlim=(0, 1), ylim=(0, 1))
@@ -226,7 +218,7 @@ def line(
     ...      xlabel="Training time (minutes)", ylabel="Loss (lower is better)").alt
     'Loss is 3.1 at training time 0 minutes, 1.4 at training time 2 minutes and 1.1 at training time 4 minutes.'
     """
-    _need(frame, [x, y, *([hue] if hue else [])])
+    need(frame, [x, y, *([hue] if hue else [])])
     figure = _curves(frame, x, y, None, hue, xlabel or x, ylabel or y, title)
     return Chart(figure, alt or _curves_sentence(frame, x, y, None, hue, xlabel or x, ylabel or y))
 
@@ -334,7 +326,7 @@ def histogram(
     """
     import seaborn
 
-    _need(frame, [x, *([hue] if hue else [])])
+    need(frame, [x, *([hue] if hue else [])])
     whole = bool((frame[x] % 1 == 0).all()) and frame[x].max() - frame[x].min() <= 60
     with style():
         figure, axes = canvas(height=3.2)
@@ -363,7 +355,7 @@ def bars(
     >>> bars(counts, "class", "boxes", "Boxes drawn by people (count)").alt  # doctest: +SKIP
     'Boxes drawn by people: 2,410 empty; 805 disorganized.'
     """
-    _need(frame, [label, value])
+    need(frame, [label, value])
     with style():
         figure, axes = canvas(height=0.9 + 0.36 * len(frame))
         drawn = axes.barh(frame[label].astype(str), frame[value], color=PALETTE[0], height=0.62)

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from retailkit.lab.style import INK, MARKERS, PALETTE, QUIET, Chart, canvas, style
+from retailkit.lab.style import INK, MARKERS, PALETTE, QUIET, Chart, need, panel_grid, style
 
-_ACROSS = 3  # panels in a row
 _ROW = 0.26  # inches
 
 
@@ -56,24 +55,16 @@ def dot_panels(
     ValueError
         A column is missing, or there are no rows.
     """
-    if missing := [name for name in (label, panel, "value", "low", "high") if name not in data]:
-        raise ValueError(f"the frame has no column {missing[0]!r}; it has {', '.join(map(str, data))}")
-    if not len(data):
-        raise ValueError("the frame has no rows: nothing to draw")
+    need(data, [label, panel, "value", "low", "high"])
     names = [name for name in dict.fromkeys(data[label]) if name != reference]
     cases = [(str(name), part.set_index(label)) for name, part in data.groupby(panel, sort=False)]
-    across = min(_ACROSS, len(cases))
-    down = -(-len(cases) // across)
     with style():
-        shape = {"nrows": down, "ncols": across, "sharex": True, "sharey": True, "squeeze": False}
-        figure, grid = canvas(height=0.7 + down * (0.4 + _ROW * len(names)), **shape)
-        for place, axes in enumerate(grid.flat):
-            axes.set_visible(place < len(cases))
-            if place < len(cases):
-                _draw(axes, *cases[place], names, reference, strong)
-                axes.xaxis.set_tick_params(labelbottom=place >= len(cases) - across)
-        _limits(grid.flat[0], data)
-        for axes in grid.flat[max(len(cases) - across, 0) : len(cases)]:
+        figure, grid, across = panel_grid(len(cases), tall=0.4 + _ROW * len(names), more=0.7)
+        for place, (axes, case) in enumerate(zip(grid, cases, strict=True)):
+            _draw(axes, *case, names, reference, strong)
+            axes.xaxis.set_tick_params(labelbottom=place >= len(cases) - across)
+        _limits(grid[0], data)
+        for axes in grid[-across:]:
             axes.set_xlabel(textwrap.fill(quantity, 60 // across))
     return Chart(figure, alt or _sentence(cases, quantity, reference, level))
 

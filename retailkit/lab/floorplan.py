@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.lab.style import GRID, INK, PALETTE, QUIET, WIDTH, Chart, canvas, style
+from retailkit.lab.style import GRID, INK, PALETTE, QUIET, WIDTH, Chart, canvas, need, style
 
 Outlines = Mapping[str, Sequence[Sequence[float]]]
 _TALLEST = 8.0  # inches
@@ -122,14 +122,6 @@ def paths(
             _arrow(axes, middles[start], middles[end], float(amount / shown[value].max()))
         axes.set_title(title)
     return Chart(figure, alt or _paths_sentence(shown, value, quantity, len(outlines), right - left, high - low, data))
-
-
-def need(frame: pd.DataFrame, columns: list[str]) -> None:
-    """Raise a ValueError where a frame lacks a column, or has no rows."""
-    if missing := [name for name in columns if name not in frame]:
-        raise ValueError(f"the frame has no column {missing[0]!r}; it has {', '.join(map(str, frame))}")
-    if not len(frame):
-        raise ValueError("the frame has no rows: nothing to draw")
 
 
 def _squares(

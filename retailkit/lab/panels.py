@@ -4,9 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from retailkit.lab.style import INK, PALETTE, QUIET, Chart, canvas, style
-
-_ACROSS = 3  # panels side by side
+from retailkit.lab.style import INK, PALETTE, QUIET, Chart, canvas, panel_grid, style
 
 
 def panels(
@@ -50,16 +48,11 @@ def panels(
     groups: list[tuple[str, pd.DataFrame]] = [("", data)]
     if panel:
         groups = [(str(name), part) for name, part in data.groupby(panel, sort=False)]
-    across = min(_ACROSS, len(groups))
-    down = -(-len(groups) // across)
     with style():
-        shape = {"nrows": down, "ncols": across, "sharex": True, "sharey": True, "squeeze": False}
-        figure, grid = canvas(height=2.6 * down + 0.6, **shape)
-        for place, axes in enumerate(grid.flat):
-            axes.set_visible(place < len(groups))
-            if place < len(groups):
-                _draw(axes, groups[place][1], x, y, line, order)
-                axes.set_title(f"{panel_name or panel} {groups[place][0]}" if panel else "")
+        figure, grid, across = panel_grid(len(groups), tall=2.6, more=0.6)
+        for place, (axes, (name, rows)) in enumerate(zip(grid, groups, strict=True)):
+            _draw(axes, rows, x, y, line, order)
+            axes.set_title(f"{panel_name or panel} {name}" if panel else "")
             axes.set_xlabel((x_name or x) if place >= len(groups) - across else "")
             axes.set_ylabel((y_name or y) if place % across == 0 else "")
             axes.xaxis.set_tick_params(labelbottom=place >= len(groups) - across)

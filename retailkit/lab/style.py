@@ -16,6 +16,7 @@ LINES = ("-", (0, (5, 1.6)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)), 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 DOTS_PER_INCH = 160
 _NUMBER = re.compile(r"[-−+]?[\d.,]+(e[-+]?\d+)?\s*%?|\$.*\$")  # as matplotlib writes it, powers of ten included
+_ACROSS = 3  # panels side by side
 WIDTH = 7.2  # inches: 720 pixels on a page, at twice the screen's resolution for sharp text
 
 
@@ -70,6 +71,32 @@ def canvas(height: float, width: float = WIDTH, **options: Any) -> tuple[Any, An
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.09, h_pad=0.09)  # type: ignore[union-attr, call-arg]  # inches
     return figure, figure.subplots(**options)
+
+
+def need(frame: Any, columns: list[str]) -> None:
+    """Raise a ValueError where a frame lacks a column, or has no rows."""
+    if missing := [name for name in columns if name not in frame]:
+        raise ValueError(f"the frame has no column {missing[0]!r}; it has {', '.join(map(str, frame))}")
+    if not len(frame):
+        raise ValueError("the frame has no rows: nothing to draw")
+
+
+def panel_grid(number: int, tall: float, more: float) -> tuple[Any, list[Any], int]:
+    """Return a figure with panels that share their axes: it, the panels, and how many of them are side by side.
+
+    Parameters
+    ----------
+    number : int
+        Of panels.
+    tall, more : float, inches
+        Height of each row of panels, and what the figure has besides.
+    """
+    across = min(_ACROSS, number)
+    down = -(-number // across)
+    figure, grid = canvas(more + down * tall, nrows=down, ncols=across, sharex=True, sharey=True, squeeze=False)
+    for place, axes in enumerate(grid.flat):
+        axes.set_visible(place < number)
+    return figure, list(grid.flat[:number]), across
 
 
 class Chart:

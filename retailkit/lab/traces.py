@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from retailkit.lab.floorplan import Outlines, need, plan_axes
-from retailkit.lab.style import INK, PALETTE, QUIET, Chart, canvas, style
+from retailkit.lab.floorplan import Outlines, plan_axes
+from retailkit.lab.style import INK, PALETTE, QUIET, Chart, canvas, need, style
 
 _LARGEST = 380.0  # points squared: of the spot where most happened
 _ROOM = 0.035  # of the time shown, that marks' words need at least between them

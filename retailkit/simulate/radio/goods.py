@@ -6,7 +6,7 @@ companion, or hidden in a bag.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from retailkit.simulate.visits.plan import StorePlan
 
 _NEAR = 1.2  # metres between a cell and the one that something is put back into by mistake
 _TOGETHER = 1.5  # metres between companions who hand each other something
-MATERIALS = {
+_MATERIALS = {
     "metal": -20.0,
     "liquid": -6.0,
     "dry": 0.0,
@@ -98,10 +98,14 @@ def draw_products(plan: StorePlan, habit: Habit, rng: np.random.Generator) -> pd
     found = plan.cells.drop_duplicates("product")[["product", "price"]].reset_index(drop=True)
     sizes = np.array([28.0, 43.0, 62.0, 142.0, 200.0, 255.0, 330.0, 500.0, 1000.0])
     weight = rng.choice(sizes, len(found)) * (1 + rng.normal(0, 0.03, len(found)))
+    return found.assign(weight=weight.round(1), **draw_materials(len(found), habit, rng))
+
+
+def draw_materials(number: int, habit: Habit, rng: np.random.Generator) -> dict[str, Any]:
+    """Draw what some products are of: the columns material, and loss (dB that it takes from a tag)."""
     kinds, shares = ["metal", "liquid", "dry"], [habit.metal, habit.liquid, 1 - habit.metal - habit.liquid]
-    material = rng.choice(kinds, len(found), p=shares)
-    loss = np.array([MATERIALS[kind] for kind in material])
-    return found.assign(weight=weight.round(1), material=pd.array(material, dtype="str"), loss=loss)
+    material = rng.choice(kinds, number, p=shares)
+    return {"material": pd.array(material, dtype="str"), "loss": np.array([_MATERIALS[kind] for kind in material])}
 
 
 def move_goods(day: StoreDay, habit: Habit | None = None, seed: int = 0) -> Goods:

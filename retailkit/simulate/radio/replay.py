@@ -24,7 +24,7 @@ import pandas as pd
 from retailkit.datasets.checkouts import CheckoutCases
 from retailkit.simulate.radio.checkout_acts import Acts, act_out, put_in_order
 from retailkit.simulate.radio.checkout_store import furnish, price_of, weight_of
-from retailkit.simulate.radio.goods import MATERIALS, Goods, Habit
+from retailkit.simulate.radio.goods import Goods, Habit, draw_materials
 from retailkit.simulate.radio.plates import Scales
 from retailkit.simulate.radio.sensing import SensorDay, Setting, tell_day
 from retailkit.simulate.visits.day import StoreDay
@@ -206,13 +206,10 @@ def replay_case(cases: CheckoutCases, case: str, noise: Noise | None = None, see
 def _goods(acts: Acts, cases: CheckoutCases, habit: Habit, rng: np.random.Generator) -> Goods:
     """Pieces and what becomes of them, with tags drawn as on any simulated day."""
     names = pd.Index(acts.pieces["product"].unique())
-    kinds, shares = ["metal", "liquid", "dry"], [habit.metal, habit.liquid, 1 - habit.metal - habit.liquid]
-    material = rng.choice(kinds, len(names), p=shares)
     products = pd.DataFrame(
         {
             "product": names, "price": price_of(cases).reindex(names).to_numpy(),
-            "weight": weight_of(cases).reindex(names).to_numpy(), "material": pd.array(material, dtype="str"),
-            "loss": [MATERIALS[kind] for kind in material],
+            "weight": weight_of(cases).reindex(names).to_numpy(), **draw_materials(len(names), habit, rng),
         }
     )  # fmt: skip
     loss = products.set_index("product")["loss"].reindex(acts.pieces["product"]).to_numpy()
