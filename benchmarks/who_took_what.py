@@ -13,44 +13,22 @@ chosen on tuning days of the same simulator: another store may differ by more th
 """
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 import retailkit as rk
 from retailkit.simulate.radio import SETTINGS, sense_day
 from retailkit.store.fusion.calibration import calibrate, reliability
-from retailkit.store.fusion.lessons import Learned, Lesson, learn, study_day
+from retailkit.store.fusion.lessons import check_apart, learn_days
 from retailkit.store.fusion.measures import COSTS, close_gap, compare, summarise, tally
 from retailkit.store.fusion.review import errors_after_review, review_curve
 from retailkit.store.fusion.telling import by_seed, most_probable_of
-from retailkit.store.fusion.trial import EVERY, RIVALS, Methods, Trial, join_trials, try_arms
+from retailkit.store.fusion.trial import EVERY, RIVALS, Methods, try_days
 
 TOLD = ["attribution", "precision", "f1", "attribution of tagged", "receipts right", "receipts of parties right"]
 REVIEWED = 0.05  # of receipts
 _FIRST = 1000  # seed of the first tuning day
-
-
-_learned: Learned | None = None
-
-
-def _take(learned: Learned) -> None:
-    global _learned
-    _learned = learned
-
-
-def study_one(job: tuple[str, int]) -> Lesson:
-    """What one tuning day teaches."""
-    return study_day(sense_day(SETTINGS[job[0]], job[1]), job[1])
-
-
-def score_setting(job: tuple[str, int]) -> Trial:
-    """All methods on one day: their measures, beliefs with what is true of them, and receipts by doubt."""
-    assert _learned is not None
-    stratum, seed = job
-    return try_arms(sense_day(SETTINGS[stratum], seed), Methods(EVERY, _learned), stratum, seed, _learned.oracle)
 
 
 def by_stratum(rows: pd.DataFrame, figure: Any) -> pd.DataFrame:
@@ -76,17 +54,16 @@ def main() -> None:
     parser.add_argument("--strata", nargs="+", default=list(SETTINGS))
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    if options.first + options.days > _FIRST and options.first < _FIRST + options.tuning:
-        parser.error(f"days {options.first} to {options.first + options.days - 1} are among those learned from")
+    seeds = range(options.first, options.first + options.days)
+    tuning = range(_FIRST, _FIRST + options.tuning)
+    check_apart(seeds, tuning)
     run = rk.start_run("benchmark-who-took-what", **{**vars(options), "strata": ", ".join(options.strata)})
-    lessons = [(stratum, _FIRST + day) for day in range(options.tuning) for stratum in SETTINGS]
-    jobs = [(stratum, options.first + day) for stratum in options.strata for day in range(options.days)]
-    with ProcessPoolExecutor(options.workers) as pool:
-        studied = list(tqdm(pool.map(study_one, lessons), "tuning days", total=len(lessons), mininterval=20))
-    learned = learn(studied)
-    with ProcessPoolExecutor(options.workers, initializer=_take, initargs=(learned,)) as pool:
-        done = list(tqdm(pool.map(score_setting, jobs), "store-days", total=len(jobs), mininterval=20))
-    table, beliefs, receipts, _ = join_trials(done)
+    strata = {name: SETTINGS[name] for name in options.strata}
+    learned = learn_days(sense_day, SETTINGS, tuning, workers=options.workers, progress=True)
+    methods = Methods(EVERY, learned)
+    table, beliefs, receipts, _ = try_days(
+        sense_day, strata, seeds, methods, oracle=learned.oracle, workers=options.workers, progress=True
+    )
     ours = by_seed(beliefs[beliefs["arm"] == "ours"])
     against = compare(table, "ours", others=RIVALS)
     for name, result in {

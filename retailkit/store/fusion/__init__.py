@@ -13,19 +13,15 @@ from retailkit.store.fusion.health import check_store
 from retailkit.store.fusion.joint import Options, fuse, fuse_scene
 from retailkit.store.fusion.lessons import check_apart, learn_days
 from retailkit.store.fusion.measures import close_gap, compare, summarise, tally
+from retailkit.store.fusion.points import as_points, join_points, name_metric, pick_arms, read_points
 from retailkit.store.fusion.review import Costs, decide, errors_after_review, review_curve
 from retailkit.store.fusion.scoring import score_day
 from retailkit.store.fusion.sensors import oracle_of, prepare, sensors_of
 from retailkit.store.fusion.story import NOBODY, show_minute, tell_story
 from retailkit.store.fusion.telling import (
-    as_points,
     by_seed,
-    join_points,
     most_probable_of,
-    name_metric,
-    pick_arms,
     pool_strata,
-    read_points,
     reliability_of,
     review_curves,
     summarise_health,

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from retailkit.store.fusion.attribution import BELIEFS, Attribution, attribute, charge_expected, scale_down
 from retailkit.store.fusion.calibration import label_beliefs
-from retailkit.store.fusion.candidates import FEATURES, find_candidates
+from retailkit.store.fusion.candidates import FEATURES, Candidates, find_candidates
 from retailkit.store.fusion.sensors import Scene
 from retailkit.store.fusion.truth import TrueDay
 
@@ -57,9 +57,12 @@ class EarlyFusion:
     items: Any
     units: Any
 
-    def __call__(self, scene: Scene) -> Attribution:
-        """Say who left with what: probabilities of an item are scaled down where they sum to more than 1."""
-        found = find_candidates(scene)
+    def __call__(self, scene: Scene, candidates: Candidates | None = None) -> Attribution:
+        """Say who left with what: probabilities of an item are scaled down where they sum to more than 1.
+
+        Candidates of the scene may be given, where more than one model asks for them.
+        """
+        found = find_candidates(scene) if candidates is None else candidates
         beliefs = self.believe(_hinted(found.table, self.arm(scene)) if self.arm else found.table)
         return attribute(beliefs, found.events, charge_expected(beliefs))
 

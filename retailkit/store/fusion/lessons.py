@@ -19,6 +19,7 @@ from tqdm import tqdm
 from retailkit.store.fusion import early, late
 from retailkit.store.fusion.attribution import Attribution
 from retailkit.store.fusion.calibration import label_beliefs
+from retailkit.store.fusion.candidates import find_candidates
 from retailkit.store.fusion.joint import fuse_scene
 from retailkit.store.fusion.recalibration import Curves, fit_curves, recalibrate
 from retailkit.store.fusion.sensors import Scene, oracle_of, prepare, sensors_of
@@ -73,12 +74,13 @@ class Learned(NamedTuple):
     def add(self, scene: Scene, found: Mapping[str, Attribution]) -> dict[str, Attribution]:
         """Add methods that learn to what others found, early and late fusion twice: as they are, and put right."""
         untaught = found[UNTAUGHT] if UNTAUGHT in found else fuse_scene(scene)
-        both = {"early fusion": self.early.model(scene), "late fusion": self.late(scene)}
+        candidates = find_candidates(scene)
+        both = {"early fusion": self.early.model(scene, candidates), "late fusion": self.late(scene)}
         put = {
             "early fusion calibrated": recalibrate(both["early fusion"], self.early.curves),
             "late fusion calibrated": recalibrate(both["late fusion"], self.late_curves),
         }
-        ours = replace(self.ours.model, arm=lambda _: untaught)(scene)
+        ours = replace(self.ours.model, arm=lambda _: untaught)(scene, candidates)
         return {**found, **both, **put, "ours": recalibrate(ours, self.ours.curves)}
 
 
@@ -113,10 +115,10 @@ def learn(lessons: Sequence[Lesson]) -> Learned:
         There are too few days, or nothing to learn from.
     """
     days = [one.day for one in lessons]
-    known, seen = ([(table, one.sold) for one, table in zip(lessons, tables, strict=True)] for tables in (
-        [one.candidates for one in lessons], [one.oracle for one in lessons]
-    ))  # fmt: skip
-    ours, oracle = teach_labelled(known, days=days), teach_labelled(seen, days=days)
+    known = [(one.candidates, one.sold) for one in lessons]
+    ours, oracle = (
+        teach_labelled(tables, days=days) for tables in (known, [(one.oracle, one.sold) for one in lessons])
+    )
     said = []
     for day in sorted(set(days)):
         weights = late.learn_late([one.units for one in lessons if one.day != day])

@@ -174,22 +174,6 @@ def tell_upgrades(worth: pd.DataFrame, stratum: str = POOLED) -> str:
     return "\n".join(textwrap.fill(sentence, _WIDE) for sentence in said)
 
 
-def pick_arms(table: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
-    """Keep rows of some arms, in their order within each stratum.
-
-    Parameters
-    ----------
-    table : DataFrame with stratum, arm
-    arms : list of str
-        Those that the table lacks are passed over.
-    """
-    place = {name: number for number, name in enumerate(arms)}
-    strata = {name: number for number, name in enumerate(table["stratum"].unique())}
-    kept = table[table["arm"].isin(arms)].reset_index(drop=True)
-    order = kept["stratum"].map(strata) * len(place) + kept["arm"].map(place)
-    return kept.loc[order.sort_values(kind="stable").index].reset_index(drop=True)
-
-
 def weigh_change(measures: pd.DataFrame, own: str, value: str, seed: int = 0) -> pd.DataFrame:
     """Tell how much of its attribution each method loses by one change, on the same days.
 
@@ -244,21 +228,6 @@ def _counted(verdicts: pd.Series) -> str:
     return ", ".join(f"{verdict} ({days} d)" for verdict, days in verdicts.value_counts().items())
 
 
-def name_metric(arm: str) -> str:
-    """Name an arm's figure as runs record it.
-
-    >>> name_metric("RFID only")
-    'rfid_only'
-    """
-    return arm.lower().replace(" ", "_")
-
-
-def read_points(curve: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
-    """Give figures that `rk.read_curve` read the names of their arms: arm, point, value, low, high."""
-    names = {name_metric(arm): arm for arm in arms}
-    return curve.assign(arm=curve["metric"].map(names))[["arm", "point", "value", "low", "high"]]
-
-
 def tell_lead(
     measures: pd.DataFrame, ours: str, rivals: Sequence[str], measure: str = "attribution", seed: int = 0
 ) -> tuple[Estimate, Estimate, str]:
@@ -297,20 +266,6 @@ def reliability_of(labelled: pd.DataFrame, bins: int = 10) -> pd.DataFrame:
 def most_probable_of(labelled: pd.DataFrame) -> pd.DataFrame:
     """As `most_probable`, of each arm."""
     return pd.concat([most_probable(part) for _, part in labelled.groupby("arm", sort=False)])
-
-
-def as_points(figures: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
-    """Take figures of which strata are values of a change as points of curves: arm, point, value, low, high."""
-    picked = pick_arms(figures, arms)
-    return picked.assign(point=picked["stratum"].astype(float))[["arm", "point", "value", "low", "high"]]
-
-
-def join_points(first: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """Put points of curves together: arm, point, value, low, high; where both have one, the first's counts."""
-    columns = ["arm", "point", "value", "low", "high"]
-    every = pd.concat([first[columns], others[columns]] if len(others) else [first[columns]])
-    ordered = every.drop_duplicates(["arm", "point"]).sort_values("point", kind="stable")
-    return pick_arms(ordered.assign(stratum=""), list(first["arm"].unique()))[columns]
 
 
 def review_curves(

@@ -7,8 +7,9 @@ import pytest
 from retailkit import fusion
 from retailkit.simulate.radio import Setting, sense_day
 from retailkit.store.fusion.lessons import check_apart, over_days
+from retailkit.store.fusion.points import join_points, name_metric, read_points
 from retailkit.store.fusion.story import find_doubtful, until
-from retailkit.store.fusion.telling import POOLED, join_points, name_metric, pool_strata, read_points, weigh_change
+from retailkit.store.fusion.telling import POOLED, pool_strata, weigh_change
 from retailkit.store.fusion.trial import join_trials
 from retailkit.store.fusion.truth import check_beliefs
 
