@@ -54,7 +54,7 @@ def test_a_track_that_goes_on_under_another_key_takes_the_name_along():
     rows = pd.concat([way(1, (0.0, 0.0), (5.0, 0.0)), way(2, (5.0, 0.0), (9.0, 0.0)).assign(time=TIME + 25)])
     follows = pd.DataFrame({"visit": [1], "then": [2], "cost": [0.3]})
     found = find_identities(rows.reset_index(drop=True), faces(0.0, (4, 0.0, 0.0)), faces(0.0).iloc[:0], follows)
-    assert found.likely().tolist() == [4, 4] and found.beliefs.min(axis=0)[0] > 0.8
+    assert found.likely().tolist() == [4, 4] and found.beliefs.min(axis=0)[0] > 0.9
 
 
 def test_of_two_who_were_lost_the_nearer_one_is_found_and_both_are_never_one():
