@@ -5,7 +5,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,3 +97,16 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("real data is absent: set RETAILKIT_DATA to its folder")
     return Path(folder.split(os.pathsep)[0])
+
+
+@pytest.fixture
+def nanostore(real_data: Path) -> Any:
+    """The real cases of AutoCheckout's store, read once."""
+    return _read_checkouts(real_data / "autocheckout")
+
+
+@cache
+def _read_checkouts(folder: Path) -> Any:
+    from retailkit.datasets.checkouts import read_checkouts
+
+    return read_checkouts(folder)

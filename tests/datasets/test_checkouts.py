@@ -1,7 +1,6 @@
 """AutoCheckout's events: dirty labels are repaired or set aside and counted; the competition's rule is reproduced."""
 
 import json
-from functools import cache
 from pprint import pformat
 
 import numpy as np
@@ -360,17 +359,6 @@ def test_quantities_are_whole(quantity):
 def test_the_card():
     known = card("autocheckout")
     assert known.kind == "receipts" and len(known.digest) == 64 and "RETAILKIT_DATA" in known.obtain
-
-
-@cache
-def read_once(folder):
-    return read_checkouts(folder / "autocheckout")
-
-
-@pytest.fixture
-def nanostore(real_data):
-    """The real cases."""
-    return read_once(real_data)
 
 
 @pytest.fixture

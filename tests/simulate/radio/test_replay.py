@@ -87,16 +87,6 @@ def small(tmp_path_factory):
 
 
 @cache
-def real(folder):
-    return read_checkouts(folder / "autocheckout")
-
-
-@pytest.fixture
-def nanostore(real_data):
-    return real(real_data)
-
-
-@cache
 def still(cases, case, level, seed=0) -> Replay:
     """A replay without reads, for what does not listen to them."""
     return replay_case(cases, case, deafened(noise_at(level)), seed)
