@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retailkit.lab import freshness, project, provenance, records, safe, source, tracking
+from retailkit.lab import attempt, freshness, project, provenance, records, safe, source, tracking
 from retailkit.lab.template import script, template
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ def _made(folder: str | Path | None, last: int | None) -> tuple[Path, list[list[
         (folder / name).mkdir(parents=True, exist_ok=True)
     today = _Today()
     cards = [_card(run, study, folder, today) for run, study in _runs(last)]
+    finished = {card["attempt"]: card["group"] for card in cards if card["attempt"] and card["finished"]}
     groups: dict[tuple, list[Card]] = {}
-    for card in cards:
-        groups.setdefault(card["group"], []).append(card)
+    for card in cards:  # one killed before its parameters were recorded belongs to what was made of it later
+        groups.setdefault(finished.get(card["attempt"], card["group"]), []).append(card)
     facts = {"groups": list(groups.values()), "runs": len(cards), "made": datetime.now(tz=UTC)}
     notebooks = sorted({card["notebook"] for card in cards})
     seal = base64.b64encode(hashlib.sha256(script("gallery.js").encode()).digest()).decode()
@@ -186,7 +187,8 @@ def _card(run: Any, study: str, folder: Path, today: _Today) -> Card:
     changed = today.changed(run) if status == "FINISHED" else []
     minutes = (ended - run.info.start_time) / 60_000 if ended else None
     return {
-        "group": (study, tags.get("title") or notebook, tuple(sorted(params.items()))),
+        "group": (study, notebook or tags.get("title"), tuple(sorted(params.items()))),
+        "attempt": tags.get(attempt.ATTEMPT, ""),
         "run_id": run.info.run_id,
         "study": study,
         "title": tags.get("title") or notebook or study,

@@ -109,8 +109,8 @@ class Run:
             tags=self._tags(),
         )
         self.id: str = record.info.run_id
-        for name, value in {"seed": seed, **parameters}.items():
-            client.log_param(self.id, name, recorded(name, value))
+        values = {name: recorded(name, value) for name, value in {"seed": seed, **parameters}.items()}
+        client.log_batch(self.id, params=[mlflow.entities.Param(name, str(value)) for name, value in values.items()])
 
     def _tags(self) -> dict[str, str]:
         tags = {

@@ -111,6 +111,23 @@ def test_one_page_is_one_file(swept, tmp_path, capsys):
     assert "There is no run 'no-such-run'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("recorded", [(), ("seed",), ("seed", "size")])
+def test_an_attempt_that_was_killed_lies_beneath_what_was_made_of_it_later(swept, recorded):
+    client = tracking.open_database()
+    made = client.get_run(read_runs()["run_id"].iloc[0])
+    kept = ("study", "notebook", "attempt", "mlflow.parentRunId")
+    lost = client.create_run(
+        made.info.experiment_id,
+        start_time=made.info.start_time - 1000,
+        tags={name: made.data.tags[name] for name in kept},
+    )
+    for name in recorded:
+        client.log_param(lost.info.run_id, name, made.data.params[name])
+    client.set_terminated(lost.info.run_id, "KILLED")
+    cards = bs4.BeautifulSoup(gallery.gallery().read_text(), "html.parser").find_all("article")
+    assert len(cards) == 4 and made.info.run_id in {card["data-run"] for card in cards}
+
+
 def test_a_run_whose_process_was_killed_is_settled(swept):
     client = tracking.open_database()
     run_id = read_runs()["run_id"].iloc[0]
