@@ -62,16 +62,23 @@ def _made(folder: str | Path | None, last: int | None) -> tuple[Path, list[list[
         (folder / name).mkdir(parents=True, exist_ok=True)
     today = _Today()
     cards = [_card(run, study, folder, today) for run, study in _runs(last)]
-    finished = {card["attempt"]: card["group"] for card in cards if card["attempt"] and card["finished"]}
-    groups: dict[tuple, list[Card]] = {}
-    for card in cards:  # one killed before its parameters were recorded belongs to what was made of it later
-        groups.setdefault(finished.get(card["attempt"], card["group"]), []).append(card)
+    groups = _grouped(cards)
     facts = {"groups": list(groups.values()), "runs": len(cards), "made": datetime.now(tz=UTC)}
     notebooks = sorted({card["notebook"] for card in cards})
     seal = base64.b64encode(hashlib.sha256(script("gallery.js").encode()).digest()).decode()
     html = template("gallery.html.j2").render(**facts, notebooks=notebooks, script=script("gallery.js"), seal=seal)
     _put(folder / "index.html", html.encode())
     return folder / "index.html", list(groups.values())
+
+
+def _grouped(cards: list[Card]) -> dict[tuple, list[Card]]:
+    """Cards by question; a run killed before its parameters were recorded belongs to what was made of it later."""
+    later: dict[str, tuple] = {card["attempt"]: card["group"] for card in cards if card["finished"]}
+    groups: dict[tuple, list[Card]] = {}
+    for card in cards:
+        group = later.get(card["attempt"]) if card["attempt"] and not card["finished"] else None
+        groups.setdefault(group or card["group"], []).append(card)
+    return groups
 
 
 def check(folder: str | Path | None = None) -> "pandas.DataFrame":
