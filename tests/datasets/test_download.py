@@ -48,8 +48,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         limit = server.cuts.pop() if server.cuts else len(content)
+        server.sent += len(content[start : start + limit])  # before: whoever has read all of it may look at once
         self.wfile.write(content[start : start + limit])
-        server.sent += len(content[start : start + limit])
         self.close_connection = True
 
     def log_message(self, *_):
