@@ -63,26 +63,42 @@ def as_receipts(charged: pd.DataFrame) -> pd.DataFrame:
     return charged.groupby(["shopper", "product"], as_index=False).agg(quantity=("item", "size"))
 
 
-def charge_expected(beliefs: pd.DataFrame) -> pd.DataFrame:
-    """Write receipts: of each product as many as a shopper is expected to have, rounded.
+def charge_expected(beliefs: pd.DataFrame, least: float = 0.3) -> pd.DataFrame:
+    """Write receipts: of each product as many as a shopper is expected to have, and as many as are expected to be gone.
 
-    Which of eight equal tins somebody took need not be known to charge for one.
+    Which of eight equal tins somebody took need not be known to charge for one. And what surely left with one of two is
+    charged to the likelier of them, not to nobody.
 
     >>> beliefs = pd.DataFrame({"item": list("abc"), "product": "tea", "shopper": 1, "probability": [0.3, 0.3, 0.2]})
+    >>> charge_expected(beliefs).to_dict("records")
+    [{'shopper': 1, 'product': 'tea', 'quantity': 1}]
+    >>> beliefs = pd.DataFrame({"item": "a", "product": "tea", "shopper": [1, 2], "probability": [0.48, 0.46]})
     >>> charge_expected(beliefs).to_dict("records")
     [{'shopper': 1, 'product': 'tea', 'quantity': 1}]
 
     Parameters
     ----------
     beliefs : DataFrame with item, product, shopper, probability
+    least : float, 0 to 1
+        Nobody is charged for what they less probably have.
 
     Returns
     -------
     DataFrame
         shopper, product, quantity.
+
+    Notes
+    -----
+    Expected numbers are rounded. Where that leaves fewer charged than left, both summed over shoppers, the largest
+    remainders are charged too (Hamilton's method; Balinski & Young 1982).
     """
     expected = beliefs.groupby(["shopper", "product"]).agg(quantity=("probability", "sum")).reset_index()
-    charged = expected.assign(quantity=np.floor(expected["quantity"] + 0.5).astype(int))
+    rounded = np.floor(expected["quantity"] + 0.5)
+    rest, kind = expected["quantity"] - rounded, expected["product"]
+    gone = np.floor(expected["quantity"].groupby(kind).transform("sum") + 0.5)
+    missing = gone - rounded.groupby(kind).transform("sum")
+    next_best = rest.groupby(kind).rank(ascending=False, method="first") <= missing
+    charged = expected.assign(quantity=(rounded + (next_best & (rest >= least))).astype(int))
     return charged[charged["quantity"] > 0].reset_index(drop=True)
 
 

@@ -32,7 +32,8 @@ _FOLDS = 3  # of days, so that the second model learns from what the first says 
 _MOST = 3  # units of a product that a shopper may be told to have left with
 _STEEP = 5.0  # at most so many times more probable does the count make an item
 _TREES = {
-    "max_iter": 150, "learning_rate": 0.06, "max_leaf_nodes": 15, "min_samples_leaf": 40, "l2_regularization": 1.0
+    "max_iter": 300, "learning_rate": 0.03, "max_leaf_nodes": 15, "min_samples_leaf": 40, "l2_regularization": 1.0,
+    "max_features": 0.3,
 }  # fmt: skip
 _PAIR = ["own", "company", "back", "crowd", "closest", "window", "known", "takes", "backs", "gone", "tags", "surplus"]
 HINT, _HINTED = ["hint", "hint_count"], ["hint_count"]  # what a given method says of the item, and of such units
