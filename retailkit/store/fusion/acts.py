@@ -4,6 +4,7 @@ A plate knows where and how much, and not who. A camera knows who, and roughly w
 hand: when, in which cell, whether something was taken or put back, which product it may be, and who it may have been.
 """
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ _LYING = 4.0  # how many of its own pieces a cell has for one that does not belo
 _SEEN = 0.35  # that an act is real which only a camera saw: plates miss few, cameras make some up
 _REACH = 0.55  # metres: the farther somebody stands from a cell, the less likely was it them
 _ANYBODY = 0.02  # weight of those who are farther, so that nobody is ruled out
+_TOGETHER = 0.1  # how usual it is that what two hands took was weighed as one, where a second was seen
 _RIGHT_HAND = 0.93  # that a hand seen is that of the track it was seen with
 
 
@@ -63,7 +65,7 @@ def find_acts(scene: Scene, plates: bool = True) -> Acts:
     hands = scene.hands[scene.hands["kind"] != "reach"].reset_index().rename(columns={"index": "hand"})
     weighed = scene.sensors.plates if plates else scene.sensors.plates.iloc[:0]
     pairs = _pair(weighed, hands, scene.sensors.planogram)
-    table = _table(weighed.reset_index(drop=True), hands, *pairs)
+    table = _part_takes(_table(weighed.reset_index(drop=True), hands, *pairs), hands, scene)
     tracks = _who(table, scene)
     products, pieces = _which(table, tracks @ scene.identity.beliefs[:, :-1], scene)
     rows = np.repeat(np.arange(len(table)), pieces)
@@ -126,6 +128,56 @@ def _table(
     parts = [part for part in (told, seen) if len(part)] or [told]
     table = pd.concat(parts, ignore_index=True).sort_values("time", kind="stable", ignore_index=True)
     return table.assign(act=np.arange(len(table)))[["act", "time", "cell", "sign", "real", "hand", "grams"]]
+
+
+def _part_takes(table: pd.DataFrame, hands: pd.DataFrame, scene: Scene) -> pd.DataFrame:
+    """Part what a plate weighed as one into two takes, where a second hand was seen for which there is no weight.
+
+    It is parted where what should lie where both hands were explains the weight better than what one hand may have
+    taken.
+    """
+    plan, weights = scene.sensors.planogram, scene.sensors.products.set_index("product")["weight"].astype(float)
+    planned = dict(zip(plan["cell"], plan["product"], strict=True))
+    usual = dict(zip(plan["cell"], weights.reindex(plan["product"]), strict=True))
+    seen = dict(zip(hands["hand"], hands["cell"], strict=True))
+    grams, cell, hand = (table[name].to_numpy(copy=True) for name in ("grams", "cell", "hand"))
+    options = []
+    for row, other in _near_takes(table, plan):
+        alone = _alone(-grams[row], planned.get(cell[row], ""), weights)
+        for mine, theirs in itertools.product((cell[row], seen[hand[row]]), (cell[other], cell[row])):
+            both = _TOGETHER * _both(-grams[row], usual.get(mine, np.nan), usual.get(theirs, np.nan))
+            if both > alone:
+                options.append((both / alone, row, other, mine, theirs))
+    parted, settled = table.copy(), set[int]()
+    for _, row, other, mine, theirs in sorted(options, reverse=True):
+        if not settled & {row, other}:
+            settled |= {row, other}
+            off = (grams[row] + usual[mine] + usual[theirs]) / 2
+            parted.loc[row, ["cell", "grams"]] = mine, off - usual[mine]
+            parted.loc[other, ["cell", "grams", "real"]] = theirs, off - usual[theirs], 1.0
+    return parted
+
+
+def _near_takes(table: pd.DataFrame, plan: pd.DataFrame) -> list[tuple[int, int]]:
+    """Rows of takes that a plate told, with a hand, each with rows of takes near it that only a camera saw."""
+    time, place = table["time"].to_numpy(), _cell_places(plan, table["cell"])
+    told, take = table["grams"].notna().to_numpy(), (table["sign"] < 0).to_numpy()
+    rows, others = np.flatnonzero(take & told & (table["hand"] >= 0).to_numpy()), np.flatnonzero(take & ~told)
+    wait = np.abs(time[rows, None] - time[others])
+    away = np.hypot(*(place[rows, None] - place[others]).transpose(2, 0, 1))
+    return [(int(rows[one]), int(others[two])) for one, two in np.argwhere((wait < _LATE) & (away < _APART))]
+
+
+def _alone(grams: float, planned: str, weights: pd.Series) -> float:
+    """Density of a weight that one hand took from a cell."""
+    prior = np.full(len(weights), (1 - _PLANNED) / len(weights)) + _PLANNED * (weights.index == planned)
+    return float(prior @ weigh_likely(np.array([grams]), weights.to_numpy(float)).sum(axis=0)[0])
+
+
+def _both(grams: float, one: float, other: float) -> float:
+    """Density of the weight of two things, as in `weigh_likely`."""
+    spread = np.sqrt(_NOISE**2 + (_OWN * one) ** 2 + (_OWN * other) ** 2)
+    return float(np.exp(-0.5 * ((grams - one - other) / spread) ** 2) / spread)
 
 
 def _which(

@@ -25,6 +25,7 @@ _ROUNDS, _SWEEPS, _FINALLY = 3, 2, 4  # of learning; how often tags and acts arg
 _NO_TAG, _USUAL = 0.06, 10.0  # that a piece has no tag that is ever heard, and acts that this is worth
 _TRUST = 5.0  # the most that tags say of an exchange (log-odds): those in one hand share their shadows
 _SEEN = 0.02  # beliefs below are not told
+_UNSEEN = 0.02  # weight of what is put back having been taken unseen, against one shopper having taken it
 _ALIKE = 0.05  # chance that two acts are of one product, from which the one may undo the other
 
 
@@ -99,18 +100,39 @@ def _things_without_tags(
     acts: Acts, people: NDArray, unheard: NDArray, shoppers: NDArray, names: NDArray
 ) -> list[tuple[str, str, int, float]]:
     """What was taken and no tag answers for: less what was put back."""
-    sign, product = acts.table["sign"].to_numpy(), acts.products.argmax(axis=1)
-    left = unheard * acts.table["real"].to_numpy()
-    kept = np.where(sign < 0, left, 0.0)
-    for back in np.flatnonzero(sign > 0):
-        alike = acts.products @ acts.products[back]
-        before = np.flatnonzero((sign < 0) & (alike > _ALIKE) & (np.arange(len(sign)) < back) & (kept > 0.01))
-        if len(before):
-            same = (people[before] @ people[back]) * alike[before] * kept[before]
-            best = before[same.argmax()]
-            kept[best] *= 1 - min(left[back] * (people[best] * people[back]).sum() / max(kept[best], 1e-9), 1.0)
+    product = acts.products.argmax(axis=1)
+    kept = keep_takes(acts, people, unheard)
     return [
         (f"{SEEN}{act}", str(names[product[act]]), int(shoppers[who]), float(kept[act] * people[act, who]))
         for act in np.flatnonzero(kept > _SEEN)
         for who in np.flatnonzero(kept[act] * people[act] > _SEEN)
     ]
+
+
+def keep_takes(acts: Acts, people: NDArray[np.float64], unheard: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Tell how probably each act was a take that nobody put back.
+
+    What is put back was taken before, so earlier takes share it, by how alike the products and the shoppers are: where
+    only one can have been, it was that one, however unsure it is whose hands these were.
+
+    Parameters
+    ----------
+    acts : Acts
+    people : array (acts, shoppers)
+        Probability that it was each.
+    unheard : array (acts,)
+        Probability that no tag answers for it.
+
+    Returns
+    -------
+    array (acts,)
+        0 for what was put back.
+    """
+    sign, left = acts.table["sign"].to_numpy(), unheard * acts.table["real"].to_numpy()
+    kept = np.where(sign < 0, left, 0.0)
+    for back in np.flatnonzero(sign > 0):
+        alike = acts.products @ acts.products[back]
+        before = np.flatnonzero((sign < 0) & (alike > _ALIKE) & (np.arange(len(sign)) < back) & (kept > 0.01))
+        same = (people[before] @ people[back]) * alike[before] * kept[before]
+        kept[before] *= 1 - left[back] * same / (same.sum() + _UNSEEN)
+    return kept

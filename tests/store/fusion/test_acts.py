@@ -69,6 +69,25 @@ def test_three_pieces_at_once(scene):
     assert charged["quantity"].sum() == 3, "each is a thing of its own"
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_what_two_hands_took_and_a_plate_weighed_as_one_is_parted(scene, alike):
+    time, one, other = moment_and_cells(scene)
+    other = one if alike else other
+    (row, weight), (second, more) = weight_of(scene, one), weight_of(scene, other)
+    hand = scene.hands.iloc[0]
+    pieces = scene.hands["piece"].drop_duplicates().iloc[:2].tolist()
+    hands = pd.DataFrame([{**hand, "kind": "take", "cell": cell, "piece": piece, "time": time + late}
+                          for cell, piece, late in ((one, pieces[0], 0.0), (other, pieces[1], 0.7))])  # fmt: skip
+    weighed = told(scene, [(time, one, -weight - more)])
+    found = find_acts(weighed._replace(hands=hands))
+    assert found.products.argmax(axis=1).tolist() == [row, second] and found.products.max(axis=1).min() > 0.9
+    assert found.table["hand"].tolist() == [0, 1] and (found.table["real"] == 1).all()
+    assert found.tracks[[0, 1], pieces].min() > 0.9, "each is of its own hand"
+    assert found.table["grams"].sum() == pytest.approx(-weight - more)
+    alone = find_acts(weighed._replace(hands=hands.iloc[:1]))
+    assert (alone.table["hand"] == 0).all(), "one hand alone took it all"
+
+
 def test_of_things_that_weigh_alike_the_latest_is_put_back(scene, monkeypatch):
     monkeypatch.setattr(acts, "_FRESH", 1.0)  # seconds: nobody in this scene stands still for half a minute
     time, one, other = moment_and_cells(scene)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from retailkit.simulate.radio import Setting, sense_day
-from retailkit.store.fusion.acts import find_acts
+from retailkit.store.fusion.acts import Acts, find_acts
 from retailkit.store.fusion.arms import ARMS, rfid_only
-from retailkit.store.fusion.joint import Options, fuse_scene
+from retailkit.store.fusion.joint import Options, fuse_scene, keep_takes
 from retailkit.store.fusion.scoring import score_day
 from retailkit.store.fusion.sensors import prepare, sensors_of
 from retailkit.store.fusion.truth import TrueDay, check_beliefs, truth_of
@@ -104,3 +104,24 @@ def test_a_day_without_one_of_its_devices_is_no_error(days, lost):
     found = fuse_scene(prepare(sensors._replace(**gone)))
     check_beliefs(found.beliefs)
     assert (len(found.receipts) > 0) == (lost == "reads"), "plates and cameras alone still tell something"
+
+
+@pytest.mark.parametrize(
+    ("signs", "hands", "kept"),
+    [
+        ([-1, 1], [0.97, 0.5], [0.02, 0.0]),  # only one can have been put back, whoever's hand it was
+        ([-1, 1], [1.0, 1.0], [0.0, 0.0]),
+        ([-1, 1], [1.0, 0.0], [1.0, 0.0]),  # somebody else, who surely took none: it was taken unseen
+        ([-1, -1, 1], [1.0, 1.0, 1.0], [0.5, 0.5, 0.0]),  # either of two
+        ([1, -1], [1.0, 1.0], [0.0, 1.0]),  # what is put back was taken before
+    ],
+)
+def test_what_was_put_back_was_taken_before(signs, hands, kept):
+    """Acts of one product, of whom the first shopper's hand it was so probably; the other is the second."""
+    table = pd.DataFrame({"sign": signs, "real": 1.0})
+    found = keep_takes(
+        Acts(table, np.ones((len(signs), 1)), np.empty((len(signs), 0))),
+        np.column_stack([hands, 1 - np.array(hands)]),
+        np.ones(len(signs)),
+    )
+    np.testing.assert_allclose(found, kept, atol=0.05)
