@@ -72,13 +72,15 @@ def _made(folder: str | Path | None, last: int | None) -> tuple[Path, list[list[
 
 
 def _grouped(cards: list[Card]) -> dict[tuple, list[Card]]:
-    """Cards by question; a run killed before its parameters were recorded belongs to what was made of it later."""
-    later: dict[str, tuple] = {card["attempt"]: card["group"] for card in cards if card["finished"]}
+    """Cards by question, newest first; a run killed before its question was recorded lies beneath one that finished."""
+    finished: dict[str, tuple] = {}
+    for card in filter(lambda card: card["finished"], cards):
+        finished.setdefault(card["attempt"], card["group"])
     groups: dict[tuple, list[Card]] = {}
     for card in cards:
-        group = later.get(card["attempt"]) if card["attempt"] and not card["finished"] else None
-        groups.setdefault(group or card["group"], []).append(card)
-    return groups
+        other = finished.get(card["attempt"]) if card["attempt"] and not card["finished"] else None
+        groups.setdefault(other or card["group"], []).append(card)
+    return {group: sorted(found, key=lambda card: card["group"] != group) for group, found in groups.items()}
 
 
 def check(folder: str | Path | None = None) -> "pandas.DataFrame":
@@ -194,7 +196,7 @@ def _card(run: Any, study: str, folder: Path, today: _Today) -> Card:
     changed = today.changed(run) if status == "FINISHED" else []
     minutes = (ended - run.info.start_time) / 60_000 if ended else None
     return {
-        "group": (study, notebook or tags.get("title"), tuple(sorted(params.items()))),
+        "group": (study, tags.get("title") or notebook, tuple(sorted(params.items()))),
         "attempt": tags.get(attempt.ATTEMPT, ""),
         "run_id": run.info.run_id,
         "study": study,

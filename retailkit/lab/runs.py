@@ -94,6 +94,7 @@ class Run:
 
     def __init__(self, client: "MlflowClient", study: str, seed: int, parameters: dict[str, Any]) -> None:
         import mlflow
+        from mlflow.entities import Param
 
         if other := mlflow.active_run():
             raise project.ProjectError(f"MLflow's run {other.info.run_id} is still open: call mlflow.end_run() first")
@@ -110,7 +111,7 @@ class Run:
         )
         self.id: str = record.info.run_id
         values = {name: recorded(name, value) for name, value in {"seed": seed, **parameters}.items()}
-        client.log_batch(self.id, params=[mlflow.entities.Param(name, str(value)) for name, value in values.items()])
+        client.log_batch(self.id, params=[Param(name, str(value)) for name, value in values.items()])
 
     def _tags(self) -> dict[str, str]:
         tags = {

@@ -4,7 +4,6 @@ A plate knows where and how much, and not who. A camera knows who, and roughly w
 hand: when, in which cell, whether something was taken or put back, which product it may be, and who it may have been.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +36,8 @@ class Acts(NamedTuple):
     table : DataFrame
         A row for each thing that moved: act (its number), time, cell, sign (-1 taken, 1 put back), real (probability
         that it happened), hand (row of the scene's hands, -1 where none was seen), grams (nan where no plate told),
-        pieces (how many moved together, this one included).
+        pieces (how many moved together, this one included), parted (whether the grams are a part of what a plate
+        weighed, by the plan's weights, since two hands took at once).
     products : array (acts, products)
         Probability of each product, in the order of the store's products.
     tracks : array (acts, pieces of tracks)
@@ -131,31 +131,46 @@ def _table(
 
 
 def _part_takes(table: pd.DataFrame, hands: pd.DataFrame, scene: Scene) -> pd.DataFrame:
-    """Part what a plate weighed as one into two takes, where a second hand was seen for which there is no weight.
+    """Part what a plate weighed as one into two takes, where a second hand was seen for which there is no weight."""
+    parted, settled = table.assign(parted=False), set[int]()
+    for part in _ways_to_part(table, hands, scene):
+        if not settled & {part.row, part.other}:
+            settled |= {part.row, part.other}
+            for row, cell, grams in zip((part.row, part.other), part.cells, part.grams, strict=True):
+                parted.loc[row, ["cell", "grams", "real", "parted"]] = cell, grams, 1.0, True
+    return parted
 
-    It is parted where what should lie where both hands were explains the weight better than what one hand may have
-    taken.
+
+class _Part(NamedTuple):
+    """How a weight may be parted: rows of the take and of the other hand's; cells; grams; odds against one hand."""
+
+    row: int
+    other: int
+    cells: tuple[str, str]
+    grams: tuple[float, float]
+    odds: float
+
+
+def _ways_to_part(table: pd.DataFrame, hands: pd.DataFrame, scene: Scene) -> list[_Part]:
+    """Ways in which what should lie where both hands were explains a weight better than what one hand may have taken.
+
+    One of the two took from the cell that the plate is of. Likelier ones come first.
     """
-    plan, weights = scene.sensors.planogram, scene.sensors.products.set_index("product")["weight"].astype(float)
-    planned = dict(zip(plan["cell"], plan["product"], strict=True))
+    plan = scene.sensors.planogram
+    weights = scene.sensors.products.drop_duplicates("product").set_index("product")["weight"].astype(float)
     usual = dict(zip(plan["cell"], weights.reindex(plan["product"]), strict=True))
-    seen = dict(zip(hands["hand"], hands["cell"], strict=True))
-    grams, cell, hand = (table[name].to_numpy(copy=True) for name in ("grams", "cell", "hand"))
-    options = []
+    seen, planned = (dict(zip(*pairs, strict=True)) for pairs in (
+        (hands["hand"], hands["cell"]), (plan["cell"], plan["product"])))  # fmt: skip
+    cell, hand, grams = (table[name].tolist() for name in ("cell", "hand", "grams"))
+    found = []
     for row, other in _near_takes(table, plan):
         alone = _alone(-grams[row], planned.get(cell[row], ""), weights)
-        for mine, theirs in itertools.product((cell[row], seen[hand[row]]), (cell[other], cell[row])):
-            both = _TOGETHER * _both(-grams[row], usual.get(mine, np.nan), usual.get(theirs, np.nan))
-            if both > alone:
-                options.append((both / alone, row, other, mine, theirs))
-    parted, settled = table.copy(), set[int]()
-    for _, row, other, mine, theirs in sorted(options, reverse=True):
-        if not settled & {row, other}:
-            settled |= {row, other}
-            off = (grams[row] + usual[mine] + usual[theirs]) / 2
-            parted.loc[row, ["cell", "grams"]] = mine, off - usual[mine]
-            parted.loc[other, ["cell", "grams", "real"]] = theirs, off - usual[theirs], 1.0
-    return parted
+        for cells in ((cell[row], cell[other]), (cell[row], cell[row]), (seen[hand[row]], cell[row])):
+            one, two = (usual.get(place, np.nan) for place in cells)
+            off = (grams[row] + one + two) / 2
+            odds = _TOGETHER * _both(-grams[row], one, two) / alone
+            found.append(_Part(row, other, cells, (off - one, off - two), odds))
+    return sorted((part for part in found if part.odds > 1), key=lambda part: -part.odds)
 
 
 def _near_takes(table: pd.DataFrame, plan: pd.DataFrame) -> list[tuple[int, int]]:
@@ -171,7 +186,7 @@ def _near_takes(table: pd.DataFrame, plan: pd.DataFrame) -> list[tuple[int, int]
 def _alone(grams: float, planned: str, weights: pd.Series) -> float:
     """Density of a weight that one hand took from a cell."""
     prior = np.full(len(weights), (1 - _PLANNED) / len(weights)) + _PLANNED * (weights.index == planned)
-    return float(prior @ weigh_likely(np.array([grams]), weights.to_numpy(float)).sum(axis=0)[0])
+    return float(prior / prior.sum() @ weigh_likely(np.array([grams]), weights.to_numpy(float)).sum(axis=0)[0])
 
 
 def _both(grams: float, one: float, other: float) -> float:

@@ -63,8 +63,8 @@ def as_receipts(charged: pd.DataFrame) -> pd.DataFrame:
     return charged.groupby(["shopper", "product"], as_index=False).agg(quantity=("item", "size"))
 
 
-def charge_expected(beliefs: pd.DataFrame, least: float = 0.3) -> pd.DataFrame:
-    """Write receipts: of each product as many as a shopper is expected to have, and as many as are expected to be gone.
+def charge_expected(beliefs: pd.DataFrame, least: float = 0.3, sure: float = 0.8) -> pd.DataFrame:
+    """Write receipts: of each product as many as a shopper is expected to have, rounded, and what surely left besides.
 
     Which of eight equal tins somebody took need not be known to charge for one. And what surely left with one of two is
     charged to the likelier of them, not to nobody.
@@ -80,7 +80,9 @@ def charge_expected(beliefs: pd.DataFrame, least: float = 0.3) -> pd.DataFrame:
     ----------
     beliefs : DataFrame with item, product, shopper, probability
     least : float, 0 to 1
-        Nobody is charged for what they less probably have.
+        The smallest remainder for which one more than the rounded number is charged.
+    sure : float, 0 to 1
+        How much of one more must be gone, by the expectations of all shoppers.
 
     Returns
     -------
@@ -89,13 +91,14 @@ def charge_expected(beliefs: pd.DataFrame, least: float = 0.3) -> pd.DataFrame:
 
     Notes
     -----
-    Expected numbers are rounded. Where that leaves fewer charged than left, both summed over shoppers, the largest
-    remainders are charged too (Hamilton's method; Balinski & Young 1982).
+    Where rounding charges fewer of a product than are gone, both summed over shoppers, the largest remainders are
+    charged too, as in Hamilton's method (Balinski & Young 1982), which here only adds. Of equal ones the shopper with
+    the lower number comes first.
     """
-    expected = beliefs.groupby(["shopper", "product"]).agg(quantity=("probability", "sum")).reset_index()
+    expected = beliefs.groupby(["shopper", "product"]).agg(quantity=("probability", "sum")).round(9).reset_index()
     rounded = np.floor(expected["quantity"] + 0.5)
     rest, kind = expected["quantity"] - rounded, expected["product"]
-    gone = np.floor(expected["quantity"].groupby(kind).transform("sum") + 0.5)
+    gone = np.floor((expected["quantity"].groupby(kind).transform("sum") + 1 - sure).round(9))
     missing = gone - rounded.groupby(kind).transform("sum")
     next_best = rest.groupby(kind).rank(ascending=False, method="first") <= missing
     charged = expected.assign(quantity=(rounded + (next_best & (rest >= least))).astype(int))

@@ -134,5 +134,5 @@ def keep_takes(acts: Acts, people: NDArray[np.float64], unheard: NDArray[np.floa
         alike = acts.products @ acts.products[back]
         before = np.flatnonzero((sign < 0) & (alike > _ALIKE) & (np.arange(len(sign)) < back) & (kept > 0.01))
         same = (people[before] @ people[back]) * alike[before] * kept[before]
-        kept[before] *= 1 - left[back] * same / (same.sum() + _UNSEEN)
+        kept[before] = np.maximum(kept[before] - left[back] * same / (same.sum() + _UNSEEN), 0.0)
     return kept

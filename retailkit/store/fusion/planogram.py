@@ -54,11 +54,11 @@ def find_contents(
     Returns
     -------
     DataFrame
-        By cell of the planogram: cell, planned, takes (that its plate told, of however many pieces), grams (their
-        median; nan without any), product (the most probable), probability (of it), wrong (probability that it is
-        another than the planned one, as it surely is where that is not among the products), also (others with a tenth
-        of the probability or more, as products of like weight, whose tags are not heard, cannot be told apart), verdict
-        (ok; wrong; cannot tell, as always where nothing was taken).
+        By cell of the planogram: cell, planned, takes (that its plate told, of however many pieces, by one hand), grams
+        (their median; nan without any), product (the most probable), probability (of it), wrong (probability that it
+        is another than the planned one, as it surely is where that is not among the products), also (others with a
+        tenth of the probability or more, as products of like weight, whose tags are not heard, cannot be told apart),
+        verdict (ok; wrong; cannot tell, as always where nothing was taken).
 
     Raises
     ------
@@ -89,8 +89,11 @@ def seen_takes(acts: Acts) -> pd.DataFrame:
 
 
 def _whole(takes: pd.DataFrame) -> pd.DataFrame:
-    """What plates weighed: a row for each change. How many pieces it was depends on the plan, which is in question."""
-    return takes.assign(grams=takes["grams"] * takes["pieces"]).drop_duplicates(["time", "cell"])
+    """What plates weighed: a row for each change. How many pieces it was depends on the plan, which is in question.
+
+    So do the parts of what two hands took, which are left out.
+    """
+    return takes[~takes["parted"]].assign(grams=takes["grams"] * takes["pieces"]).drop_duplicates(["time", "cell"])
 
 
 def mend_planogram(scene: Scene, contents: pd.DataFrame, least: float = 0.5) -> Scene:

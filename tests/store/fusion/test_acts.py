@@ -84,8 +84,21 @@ def test_what_two_hands_took_and_a_plate_weighed_as_one_is_parted(scene, alike):
     assert found.table["hand"].tolist() == [0, 1] and (found.table["real"] == 1).all()
     assert found.tracks[[0, 1], pieces].min() > 0.9, "each is of its own hand"
     assert found.table["grams"].sum() == pytest.approx(-weight - more)
-    alone = find_acts(weighed._replace(hands=hands.iloc[:1]))
-    assert (alone.table["hand"] == 0).all(), "one hand alone took it all"
+    assert found.table["parted"].all()
+
+
+@pytest.mark.parametrize("why", ["one hand", "one piece", "late", "far"])
+def test_what_one_hand_may_have_taken_is_left_whole(scene, why):
+    time, one, _ = moment_and_cells(scene)
+    _, weight = weight_of(scene, one)
+    plan = scene.sensors.planogram.set_index("cell")
+    away = np.hypot(plan["x"] - plan.at[one, "x"], plan["y"] - plan.at[one, "y"])
+    cell = away.idxmax() if why == "far" else one
+    hands = pd.DataFrame([{**scene.hands.iloc[0], "kind": "take", "cell": place, "time": time + late}
+                          for place, late in ((one, 0.0), (cell, 2.5 if why == "late" else 0.7))])  # fmt: skip
+    weighed = told(scene, [(time, one, -weight if why == "one piece" else -2 * weight)])
+    found = find_acts(weighed._replace(hands=hands.iloc[:1] if why == "one hand" else hands)).table
+    assert not found["parted"].any() and (found["hand"][found["grams"].notna()] == 0).all()
 
 
 def test_of_things_that_weigh_alike_the_latest_is_put_back(scene, monkeypatch):

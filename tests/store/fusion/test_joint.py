@@ -113,6 +113,8 @@ def test_a_day_without_one_of_its_devices_is_no_error(days, lost):
         ([-1, 1], [1.0, 1.0], [0.0, 0.0]),
         ([-1, 1], [1.0, 0.0], [1.0, 0.0]),  # somebody else, who surely took none: it was taken unseen
         ([-1, -1, 1], [1.0, 1.0, 1.0], [0.5, 0.5, 0.0]),  # either of two
+        ([-1, -1, 1, 1], [1.0] * 4, [0.0] * 4),
+        ([-1] * 3 + [1] * 3, [1.0] * 6, [0.0] * 6),
         ([1, -1], [1.0, 1.0], [0.0, 1.0]),  # what is put back was taken before
     ],
 )
