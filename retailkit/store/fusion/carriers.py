@@ -20,6 +20,7 @@ UNSEEN = 2e-6  # chance in a bin that a thing is taken or put back without an ac
 HANDED = 2e-4  # chance in a bin that it changes hands
 RETURNED = 0.85  # share of what is put back that ends where it was
 _TINY = 1e-200  # below which a scale is taken into what it scales
+_compiled = numba.njit(cache=True, error_model="numpy")  # nothing is divided by 0: looking out for it costs a quarter
 
 
 class Moves(NamedTuple):
@@ -63,7 +64,7 @@ class Followed(NamedTuple):
     moves: NDArray[np.float64]
 
 
-@numba.njit(cache=True)
+@_compiled
 def _drift(state: NDArray, present: NDArray) -> None:
     """What happens in a bin without being seen."""
     held = 0.0
@@ -77,7 +78,7 @@ def _drift(state: NDArray, present: NDArray) -> None:
         state[CARRIED + piece] = state[CARRIED + piece] * (1 - UNSEEN - HANDED) + pool
 
 
-@numba.njit(cache=True)
+@_compiled
 def _drift_back(later: NDArray, present: NDArray) -> None:
     """The step of `_drift`, backwards."""
     pool = 0.0
@@ -91,7 +92,7 @@ def _drift_back(later: NDArray, present: NDArray) -> None:
         later[ELSEWHERE] = (1 - UNSEEN) * later[ELSEWHERE] + UNSEEN * pool
 
 
-@numba.njit(cache=True)
+@_compiled
 def _act(state: NDArray, take: float, back: float, given: NDArray, present: NDArray) -> None:
     """What an act does."""
     taken = (state[HOME] + state[ELSEWHERE]) * take
@@ -104,7 +105,7 @@ def _act(state: NDArray, take: float, back: float, given: NDArray, present: NDAr
         state[ELSEWHERE] += (1 - RETURNED) * put
 
 
-@numba.njit(cache=True)
+@_compiled
 def _act_back(later: NDArray, take: float, back: float, given: NDArray, present: NDArray) -> None:
     """The step of `_act`, backwards."""
     taken, lies = 0.0, RETURNED * later[HOME] + (1 - RETURNED) * later[ELSEWHERE]
@@ -116,7 +117,7 @@ def _act_back(later: NDArray, take: float, back: float, given: NDArray, present:
     later[ELSEWHERE] = (1 - take) * later[ELSEWHERE] + take * taken
 
 
-@numba.njit(cache=True)
+@_compiled
 def _odds(before: NDArray, later: NDArray, taken: bool, given: NDArray, present: NDArray) -> float:
     """Log-likelihood of the rest of the day with the tag moved by an act, over that with it where it was."""
     gone = before[LEFT] * later[LEFT]
@@ -135,7 +136,7 @@ def _odds(before: NDArray, later: NDArray, taken: bool, given: NDArray, present:
     return math.log(max(moved, 1e-300)) - math.log(max(gone + resting + held, 1e-300))
 
 
-@numba.njit(cache=True)
+@_compiled
 def _move(state: NDArray, one: int, other: int, then: int, others: int, chance: float) -> None:
     """People go on as other pieces."""
     if other < 0:
@@ -149,7 +150,7 @@ def _move(state: NDArray, one: int, other: int, then: int, others: int, chance: 
     state[CARRIED + others] = chance * a + (1 - chance) * b
 
 
-@numba.njit(cache=True)
+@_compiled
 def _move_back(
     later: NDArray, a: float, b: float, one: int, other: int, then: int, others: int, chance: float, whole: float
 ) -> float:
@@ -169,7 +170,7 @@ def _move_back(
     return math.log(rest + exchanged) - math.log(rest + straight)
 
 
-@numba.njit(cache=True)
+@_compiled
 def _weigh(state: NDArray, still: NDArray, carried: NDArray, present: NDArray) -> float:
     """Weigh states by likelihoods, and bring their sum, which it gives, to 1."""
     total = 0.0
@@ -187,7 +188,7 @@ def _weigh(state: NDArray, still: NDArray, carried: NDArray, present: NDArray) -
     return total
 
 
-@numba.njit(cache=True)
+@_compiled
 def follow_tag(
     still: NDArray, carried: NDArray, begin: int, floor: Floor, moves: Moves, acts: NDArray, take: NDArray,
     back: NDArray, given: NDArray, given_first: NDArray,
@@ -264,7 +265,7 @@ def follow_tag(
     return Followed(rest, held, last, odds, turned)
 
 
-@numba.njit(cache=True)
+@_compiled
 def _look_back(
     still: NDArray, carried: NDArray, begin: int, floor: Floor, moves: Moves, passed: tuple[int, int],
     given_by: tuple[NDArray, NDArray, NDArray, NDArray, NDArray], before: NDArray, were: NDArray, norm: NDArray,
