@@ -106,12 +106,18 @@ def _pair(
     weighed: pd.DataFrame, hands: pd.DataFrame, planogram: pd.DataFrame
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows of plates and hands that are one act: near in time and place, and of one sign."""
-    wait = weighed["time"].to_numpy()[:, None] - hands["time"].to_numpy()[None]
-    one, other = _cell_places(planogram, weighed["cell"]), _cell_places(planogram, hands["cell"])
-    away = np.hypot(*(one[:, None] - other[None]).transpose(2, 0, 1))
+    wait, away = _gaps(weighed, hands, planogram)
     same = (weighed["grams"].to_numpy() < 0)[:, None] == (hands["kind"] == "take").to_numpy()[None]
-    cost = np.where(same & (np.abs(wait) < _LATE) & (away < _APART), np.abs(wait) + 1.5 * away, np.inf)
-    return pair_up(cost)
+    return pair_up(np.where(same & (wait < _LATE) & (away < _APART), wait + 1.5 * away, np.inf))
+
+
+def _gaps(
+    one: pd.DataFrame, other: pd.DataFrame, planogram: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Seconds between rows of two tables, and metres between their cells: (rows of one, rows of the other) each."""
+    wait = np.abs(one["time"].to_numpy()[:, None] - other["time"].to_numpy()[None])
+    place, there = _cell_places(planogram, one["cell"]), _cell_places(planogram, other["cell"])
+    return wait, np.hypot(*(place[:, None] - there[None]).transpose(2, 0, 1))
 
 
 def _table(
@@ -159,8 +165,8 @@ def _ways_to_part(table: pd.DataFrame, hands: pd.DataFrame, scene: Scene) -> lis
     plan = scene.sensors.planogram
     weights = scene.sensors.products.drop_duplicates("product").set_index("product")["weight"].astype(float)
     usual = dict(zip(plan["cell"], weights.reindex(plan["product"]), strict=True))
-    seen, planned = (dict(zip(*pairs, strict=True)) for pairs in (
-        (hands["hand"], hands["cell"]), (plan["cell"], plan["product"])))  # fmt: skip
+    planned = dict(zip(plan["cell"], plan["product"], strict=True))
+    seen = dict(zip(hands["hand"], hands["cell"], strict=True))
     cell, hand, grams = (table[name].tolist() for name in ("cell", "hand", "grams"))
     found = []
     for row, other in _near_takes(table, plan):
@@ -175,11 +181,9 @@ def _ways_to_part(table: pd.DataFrame, hands: pd.DataFrame, scene: Scene) -> lis
 
 def _near_takes(table: pd.DataFrame, plan: pd.DataFrame) -> list[tuple[int, int]]:
     """Rows of takes that a plate told, with a hand, each with rows of takes near it that only a camera saw."""
-    time, place = table["time"].to_numpy(), _cell_places(plan, table["cell"])
     told, take = table["grams"].notna().to_numpy(), (table["sign"] < 0).to_numpy()
     rows, others = np.flatnonzero(take & told & (table["hand"] >= 0).to_numpy()), np.flatnonzero(take & ~told)
-    wait = np.abs(time[rows, None] - time[others])
-    away = np.hypot(*(place[rows, None] - place[others]).transpose(2, 0, 1))
+    wait, away = _gaps(table.iloc[rows], table.iloc[others], plan)
     return [(int(rows[one]), int(others[two])) for one, two in np.argwhere((wait < _LATE) & (away < _APART))]
 
 

@@ -25,7 +25,7 @@ _ROUNDS, _SWEEPS, _FINALLY = 3, 2, 4  # of learning; how often tags and acts arg
 _NO_TAG, _USUAL = 0.06, 10.0  # that a piece has no tag that is ever heard, and acts that this is worth
 _TRUST = 5.0  # the most that tags say of an exchange (log-odds): those in one hand share their shadows
 _SEEN = 0.02  # beliefs below are not told
-_UNSEEN = 0.02  # weight of what is put back having been taken unseen, against one shopper having taken it
+_BY_CHANCE = 0.02  # weight of what is put back having been taken unseen, against one shopper having taken it
 _ALIKE = 0.05  # chance that two acts are of one product, from which the one may undo the other
 
 
@@ -134,5 +134,5 @@ def keep_takes(acts: Acts, people: NDArray[np.float64], unheard: NDArray[np.floa
         alike = acts.products @ acts.products[back]
         before = np.flatnonzero((sign < 0) & (alike > _ALIKE) & (np.arange(len(sign)) < back) & (kept > 0.01))
         same = (people[before] @ people[back]) * alike[before] * kept[before]
-        kept[before] = np.maximum(kept[before] - left[back] * same / (same.sum() + _UNSEEN), 0.0)
+        kept[before] = np.maximum(kept[before] - left[back] * same / (same.sum() + _BY_CHANCE), 0.0)
     return kept
