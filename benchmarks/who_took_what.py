@@ -3,14 +3,14 @@
     python -m benchmarks.who_took_what --days 20 --first 20 --tuning 6
 
 The settings are those of `retailkit.simulate.radio.presets`, frozen before there was a method; days are seeds from 0
-up, which no method was tuned on; 0 to 19 were looked at once, with an earlier method, and what came after is measured
-on days from 20 up. What learns (early fusion, late fusion, ours) learns once, from days with seeds from
-1000 up, all strata together, as no store knows its own. Early and late fusion stand here twice, as they are and with
-their probabilities put right: ours has to beat both. "ours untaught" is the same without a single known receipt. The
-oracle is ours with true tracks, every face known, and every hand seen right, taught with days of that kind; its plates
-and clocks are as they are, so it is what better cameras could bring, and no bound. Intervals are over store-days, those
-of all strata over seeds; differences are paired. All days are of one plan of a store, and constants of ours were
-chosen on tuning days of the same simulator: another store may differ by more than the intervals say.
+up, which no method was tuned on. Each was looked at once: 0 to 19 with an earlier method, 20 to 39 with the present
+one; what comes after belongs on days from 40 up. What learns (early fusion, late fusion, ours) learns once, from days
+with seeds from 1000 up, all strata together, as no store knows its own. Early and late fusion stand here twice, as they
+are and with their probabilities put right: ours has to beat both. "ours untaught" is the same without a single known
+receipt. The oracle is ours with true tracks, every face known, and every hand seen right, taught with days of that
+kind; its plates and clocks are as they are, so it is what better cameras could bring, and no bound. Intervals are over
+store-days, those of all strata over seeds; differences are paired. All days are of one plan of a store, and constants
+of ours were chosen on tuning days of the same simulator: another store may differ by more than the intervals say.
 """
 
 import argparse
